@@ -1,0 +1,214 @@
+package caddy
+
+import (
+	"net/http"
+	"sync/atomic"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/eio-affinity/affinity/core"
+)
+
+func init() {
+	caddy.RegisterModule(Handler{})
+	httpcaddyfile.RegisterHandlerDirective("affinity", parseAffinity)
+	httpcaddyfile.RegisterDirectiveOrder("affinity", httpcaddyfile.Before, "reverse_proxy")
+}
+
+// Handler reads from each request the Socket.IO (Engine.IO) session that it
+// belongs to, for the selection policy "affinity" of the reverse_proxy behind
+// it, and binds each new session to the upstream that opened it: it puts the
+// upstream's tag in front of the session ID that the client gets, and takes it
+// off again before any node sees it. Requests that are not Engine.IO's, and
+// replies that open no session, pass as they are.
+//
+// It sets these placeholders on Engine.IO requests:
+//
+// Placeholder | Description
+// ------------|-------------
+// `{http.affinity.sid}` | The node's own session ID. Empty when the client sent one that has no place in a log.
+// `{http.affinity.tag}` | The tag of the session's upstream.
+// `{http.affinity.by}` | What the upstream was chosen by: `sid` (the session ID says so), `new` (a new session), `lost` (a session whose upstream is not known or cannot be reached), or empty (a session that the sid option leaves alone).
+type Handler struct {
+	// Which sessions to bind: `auto` binds those of Engine.IO 4 (Socket.IO 3
+	// and 4) and leaves those of Engine.IO 3 (Socket.IO 2), where the session
+	// ID is also the socket.id that applications see; `tag` binds both; `off`
+	// binds none. Default: `auto`.
+	SID string `json:"sid,omitempty"`
+
+	mode   core.Mode
+	logger *zap.Logger
+
+	// unchosen is set once there was a warning that the policy is missing.
+	unchosen *atomic.Bool
+}
+
+// CaddyModule returns the Caddy module information.
+func (Handler) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "http.handlers.affinity",
+		New: func() caddy.Module { return new(Handler) },
+	}
+}
+
+// Provision sets up the handler.
+func (h *Handler) Provision(ctx caddy.Context) error {
+	h.logger = ctx.Logger()
+	h.unchosen = new(atomic.Bool)
+	mode, err := core.ParseMode(h.SID)
+	if err != nil {
+		return err
+	}
+	h.mode = mode
+	return nil
+}
+
+// ServeHTTP implements [caddyhttp.MiddlewareHandler].
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	req, ours := core.ParseRequest(r.URL.RawQuery)
+	if !ours {
+		return next.ServeHTTP(w, r)
+	}
+	rt := routeOf(r.Context())
+	switch {
+	case rt == nil:
+		rt = newRoute(r.Context())
+	case rt.handled:
+		// There is a handler in front of this one, say one of the site and
+		// one in a socketio directive. It has taken the tag off already.
+		return next.ServeHTTP(w, r)
+	}
+
+	rt.handled = true
+	defer func() { rt.handled = false }()
+	rt.by, rt.pinned = core.Weigh(req, h.mode)
+	if rt.pinned != "" {
+		rt.sid = core.PrintableRaw(req.Unbind(r))
+		return next.ServeHTTP(w, r)
+	}
+	rt.sid = core.PrintableRaw(req.SID)
+	if h.mode.Binds(req.Version) && req.OpensByPolling(r) {
+		return h.open(w, r, next, rt)
+	}
+	return next.ServeHTTP(w, r)
+}
+
+// open serves a handshake poll and binds the session that it opens.
+func (h *Handler) open(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, rt *route) error {
+	// A compressed open packet cannot be read. There is nothing to lose: it
+	// has a hundred bytes, and the encode handler still sees what the client
+	// accepts, as it is in front of this one.
+	const field = "Accept-Encoding"
+	accepted, had := r.Header[field]
+	r.Header[field] = []string{"identity"}
+	defer func() {
+		delete(r.Header, field)
+		if had {
+			r.Header[field] = accepted
+		}
+	}()
+
+	recorder := core.NewRecorder(w, rt.bindingTag)
+	whole := false
+	defer func() {
+		if !whole { // reverse_proxy panics when its upstream breaks off
+			recorder.Abort()
+		}
+	}()
+	err := next.ServeHTTP(recorder, r)
+	whole = true
+
+	opened, closeErr := recorder.Close()
+	if sid := recorder.SID(); sid != "" {
+		rt.sid = core.Printable(sid)
+	}
+	if opened {
+		h.logOpened(rt, closeErr)
+	}
+	return err
+}
+
+// logOpened says how a new session was bound, or, once, that it was not.
+func (h *Handler) logOpened(rt *route, err error) {
+	if rt.chosen == "" {
+		if h.unchosen.CompareAndSwap(false, true) {
+			h.logger.Warn("a Socket.IO session was opened, but no lb_policy affinity chose its upstream, so the session is not kept; " +
+				"use the socketio directive, or set lb_policy affinity in the reverse_proxy behind this handler")
+		}
+		return
+	}
+	if c := h.logger.Check(zapcore.DebugLevel, "bound session"); c != nil {
+		c.Write(zap.String("sid", rt.sid), zap.String("tag", rt.chosen), zap.Error(err))
+	}
+}
+
+// parseAffinity sets up the handler from Caddyfile tokens. Syntax:
+//
+//	affinity [<matcher>] {
+//	    sid auto|tag|off
+//	}
+func parseAffinity(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	handler := new(Handler)
+	err := handler.UnmarshalCaddyfile(h.Dispenser)
+	return handler, err
+}
+
+// UnmarshalCaddyfile sets up the handler from Caddyfile tokens. See
+// parseAffinity for the syntax.
+func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // consume directive name
+	if d.NextArg() {
+		return d.Errf("unexpected argument '%s': affinity has its options in a block", d.Val())
+	}
+	for d.NextBlock(0) {
+		if err := h.unmarshalOption(d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unmarshalOption reads one option with its arguments.
+func (h *Handler) unmarshalOption(d *caddyfile.Dispenser) error {
+	if d.Val() != "sid" {
+		return d.Errf("unrecognized option '%s'", d.Val())
+	}
+	if err := unmarshalValue(d, &h.SID); err != nil {
+		return err
+	}
+	if _, err := core.ParseMode(h.SID); err != nil {
+		return d.WrapErr(err)
+	}
+	return nil
+}
+
+// unmarshalValue reads the one argument of an option that may be given once.
+func unmarshalValue(d *caddyfile.Dispenser, value *string) error {
+	name := d.Val()
+	if *value != "" {
+		return d.Errf("%s already specified", name)
+	}
+	if !d.NextArg() {
+		return d.ArgErr()
+	}
+	if *value = d.Val(); *value == "" {
+		return d.Errf("%s is empty", name)
+	}
+	if d.NextArg() {
+		return d.Errf("unexpected argument '%s' of %s", d.Val(), name)
+	}
+	return nil
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
+	_ caddyfile.Unmarshaler       = (*Handler)(nil)
+)

@@ -1,0 +1,242 @@
+package caddy
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync/atomic"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+
+	"github.com/eio-affinity/affinity/core"
+)
+
+func init() {
+	caddy.RegisterModule(AffinitySelection{})
+}
+
+const (
+	policyNamespace = "http.reverse_proxy.selection_policies."
+	policyName      = "affinity"
+)
+
+// errOwnFallback is returned when an affinity policy is to fall back on an
+// affinity policy.
+var errOwnFallback = errors.New("affinity cannot be its own fallback: it has to say who gets a new session")
+
+// AffinitySelection is a policy that gives each request of a Socket.IO
+// (Engine.IO) session to the upstream that opened the session. It needs the
+// affinity handler in front of the reverse_proxy it is in; without, every
+// request goes where the fallback policy says.
+//
+// A request of a known session goes to its upstream while that is healthy. When
+// the upstream has as many requests as it may have, no upstream is selected, so
+// that reverse_proxy waits for it (see lb_try_duration): no other node knows
+// the session. When the upstream is unhealthy or no longer there, the fallback
+// policy selects, and the node it selects answers "Session ID unknown", on
+// which clients connect anew at once. New sessions, and requests that are not
+// Engine.IO's, go where the fallback policy says; when reverse_proxy tries a
+// new session again, an upstream that was not tried yet is preferred.
+type AffinitySelection struct {
+	// The key of the tags by which clients name their upstreams. It has to be
+	// the same on every proxy in front of the same upstreams. With a secret, a
+	// tag cannot be guessed from an upstream's address. Placeholders such as
+	// `{env.*}` and `{file.*}` are replaced once, when the config is loaded.
+	// Default: none; tags are a plain SHA-256 of the address.
+	Secret string `json:"secret,omitempty"` //nolint:gosec // it is for the config, so it has to be in its JSON
+
+	// The policy that selects an upstream for a new session. Default:
+	// `least_conn`, under which an open poll or WebSocket counts as a request,
+	// so that sessions are spread evenly.
+	FallbackRaw json.RawMessage `json:"fallback,omitempty" caddy:"namespace=http.reverse_proxy.selection_policies inline_key=policy"`
+
+	fallback reverseproxy.Selector
+	tags     *tagIndex
+	logger   *zap.Logger
+
+	// bypassed is set once there was a warning that the handler is missing.
+	bypassed *atomic.Bool
+}
+
+// CaddyModule returns the Caddy module information.
+func (AffinitySelection) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  policyNamespace + policyName,
+		New: func() caddy.Module { return new(AffinitySelection) },
+	}
+}
+
+// Provision sets up the policy.
+func (a *AffinitySelection) Provision(ctx caddy.Context) error {
+	a.logger = ctx.Logger()
+	a.bypassed = new(atomic.Bool)
+
+	secret, err := caddy.NewReplacer().ReplaceOrErr(a.Secret, true, true)
+	if err != nil {
+		return fmt.Errorf("replacing placeholders in secret: %w", err)
+	}
+	a.tags = newTagIndex(secret)
+
+	if a.FallbackRaw == nil {
+		a.FallbackRaw = caddyconfig.JSONModuleObject(reverseproxy.LeastConnSelection{}, "policy", "least_conn", nil)
+	}
+	mod, err := ctx.LoadModule(a, "FallbackRaw")
+	if err != nil {
+		return fmt.Errorf("loading fallback selection policy: %w", err)
+	}
+	a.fallback = mod.(reverseproxy.Selector)
+	return nil
+}
+
+// Validate refuses a fallback that cannot be one.
+func (a *AffinitySelection) Validate() error {
+	if _, own := a.fallback.(*AffinitySelection); own {
+		return errOwnFallback
+	}
+	return nil
+}
+
+// Select returns the upstream that has the request's session, or else the one
+// that the fallback policy selects, or nil when there is none or it has to be
+// waited for.
+func (a *AffinitySelection) Select(pool reverseproxy.UpstreamPool, req *http.Request, w http.ResponseWriter) *reverseproxy.Upstream {
+	rt := routeOf(req.Context())
+	if rt == nil {
+		a.warnIfBypassed(req)
+		return a.fallback.Select(pool, req, orDiscard(w))
+	}
+	if rt.pinned != "" {
+		if upstream := a.tags.find(pool, rt.pinned); upstream != nil && upstream.Healthy() {
+			if upstream.Full() {
+				return nil
+			}
+			a.logSelected(rt, upstream)
+			return upstream
+		}
+		rt.by = core.ByLost
+	}
+
+	upstream := a.fallback.Select(pool, req, orDiscard(w))
+	if upstream != nil && rt.hasTried(upstream) {
+		// The policy knows nothing of the try before this one. The upstream
+		// that failed may well look best to it, with the fewest requests.
+		if other := a.fallback.Select(rt.untried(pool), req, orDiscard(w)); other != nil {
+			upstream = other
+		}
+	}
+	if upstream == nil {
+		return nil
+	}
+	rt.choose(upstream, a.tags.tag(pool, upstream))
+	a.logSelected(rt, upstream)
+	return upstream
+}
+
+// logSelected says how a request was routed.
+func (a *AffinitySelection) logSelected(rt *route, upstream *reverseproxy.Upstream) {
+	if c := a.logger.Check(zapcore.DebugLevel, "selected upstream for session"); c != nil {
+		c.Write(
+			zap.String("by", string(rt.by)),
+			zap.String("sid", rt.sid),
+			zap.String("tag", rt.tag()),
+			zap.String("upstream", upstream.String()),
+		)
+	}
+}
+
+// warnIfBypassed warns, once, when an Engine.IO request has not passed the
+// affinity handler.
+func (a *AffinitySelection) warnIfBypassed(req *http.Request) {
+	if a.bypassed.Load() {
+		return
+	}
+	if _, ours := core.ParseRequest(req.URL.RawQuery); ours && a.bypassed.CompareAndSwap(false, true) {
+		a.logger.Warn("a Socket.IO request reached lb_policy affinity without passing the affinity handler, so its session is not kept; " +
+			"use the socketio directive, or put the affinity directive in front of this reverse_proxy")
+	}
+}
+
+// UnmarshalCaddyfile sets up the policy from Caddyfile tokens. Syntax:
+//
+//	lb_policy affinity {
+//	    secret   <secret>
+//	    fallback <policy> [<args...>]
+//	}
+func (a *AffinitySelection) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // consume policy name
+	if d.NextArg() {
+		return d.Errf("unexpected argument '%s': affinity has its options in a block", d.Val())
+	}
+	for d.NextBlock(0) {
+		if err := a.unmarshalOption(d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unmarshalOption reads one option with its arguments.
+func (a *AffinitySelection) unmarshalOption(d *caddyfile.Dispenser) error {
+	switch d.Val() {
+	case "secret":
+		return unmarshalValue(d, &a.Secret)
+
+	case "fallback":
+		if a.FallbackRaw != nil {
+			return d.Err("fallback already specified")
+		}
+		if !d.NextArg() {
+			return d.ArgErr()
+		}
+		name := d.Val()
+		if name == policyName {
+			return d.WrapErr(errOwnFallback)
+		}
+		mod, err := caddyfile.UnmarshalModule(d, policyNamespace+name)
+		if err != nil {
+			return fmt.Errorf("fallback: %w", err)
+		}
+		policy, ok := mod.(reverseproxy.Selector)
+		if !ok {
+			return d.Errf("fallback '%s' is not a selection policy but a %T", name, mod)
+		}
+		a.FallbackRaw = caddyconfig.JSONModuleObject(policy, "policy", name, nil)
+		return nil
+
+	default:
+		return d.Errf("unrecognized option '%s'", d.Val())
+	}
+}
+
+// orDiscard returns w, or a writer that drops everything when there is none:
+// Caddy's header and query policies have none for their fallback, but its
+// cookie policy needs one.
+func orDiscard(w http.ResponseWriter) http.ResponseWriter {
+	if w == nil {
+		return discard{}
+	}
+	return w
+}
+
+// discard is an [http.ResponseWriter] that drops everything.
+type discard struct{}
+
+func (discard) Header() http.Header         { return make(http.Header) }
+func (discard) Write(p []byte) (int, error) { return len(p), nil }
+func (discard) WriteHeader(int)             {}
+
+// Interface guards
+var (
+	_ caddy.Provisioner     = (*AffinitySelection)(nil)
+	_ caddy.Validator       = (*AffinitySelection)(nil)
+	_ reverseproxy.Selector = (*AffinitySelection)(nil)
+	_ caddyfile.Unmarshaler = (*AffinitySelection)(nil)
+	_ http.ResponseWriter   = discard{}
+)

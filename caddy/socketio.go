@@ -1,0 +1,164 @@
+package caddy
+
+import (
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+)
+
+func init() {
+	httpcaddyfile.RegisterDirective("socketio", parseSocketIO)
+	httpcaddyfile.RegisterDirectiveOrder("socketio", httpcaddyfile.Before, "reverse_proxy")
+}
+
+const (
+	// defaultRetries is one: a handshake whose node refuses the connection is
+	// tried on another node, and a site of which all nodes are down still
+	// answers at once.
+	defaultRetries = 1
+
+	// defaultStreamCloseDelay keeps open WebSockets through config reloads.
+	// Caddy closes them all at once, this long after the reload, and all their
+	// clients come back in one second. A day is longer than nearly every
+	// session lasts, so that there is hardly anything left to close, and still
+	// ends at some time what an old config has let in. What waits costs
+	// nothing beside the WebSockets themselves.
+	defaultStreamCloseDelay = caddy.Duration(24 * time.Hour)
+)
+
+// parseSocketIO parses the socketio directive, which has the syntax of the
+// reverse_proxy directive and three options more:
+//
+//	socketio [<matcher>] <upstreams...> {
+//	    sid      auto|tag|off
+//	    secret   <secret>
+//	    fallback <policy> [<args...>]
+//	    <any reverse_proxy subdirective>
+//	}
+//
+// The options are those of the affinity handler (sid) and of the affinity
+// policy (secret, fallback). A line such as this:
+//
+//	socketio /socket.io/* node1:3000 node2:3000
+//
+// is equivalent to these:
+//
+//	affinity /socket.io/*
+//	reverse_proxy /socket.io/* node1:3000 node2:3000 {
+//	    lb_policy affinity
+//	    lb_retries 1
+//	    stream_close_delay 24h
+//	}
+//
+// The default of lb_retries gives a new session a second try, on another node,
+// when its node refuses the connection; it does not apply where lb_retries or
+// lb_try_duration is given. The default of stream_close_delay lets open
+// WebSockets survive a reload of the config. The policy is always affinity:
+// lb_policy is an error, and fallback says who gets a new session.
+//
+// Without a matcher, it is every request that goes to the upstreams.
+func parseSocketIO(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
+	if !h.Next() {
+		return nil, h.ArgErr()
+	}
+	matcherSet, err := h.ExtractMatcherSet()
+	if err != nil {
+		return nil, err
+	}
+
+	// As the options are taken out of the tokens, reverse_proxy can read
+	// what remains as its own.
+	h.Next() // the directive name again, as extracting the matcher resets
+	d := h.NewFromNextSegment()
+	var options socketIOOptions
+	if err := options.take(d); err != nil {
+		return nil, err
+	}
+	d.Reset()
+
+	proxy := new(reverseproxy.Handler)
+	if err := proxy.UnmarshalCaddyfile(d); err != nil {
+		return nil, err
+	}
+	if err := proxy.FinalizeUnmarshalCaddyfile(h); err != nil {
+		return nil, err
+	}
+	if len(proxy.Upstreams) == 0 && proxy.DynamicUpstreamsRaw == nil {
+		return nil, h.Err("socketio has no upstreams")
+	}
+	options.configure(proxy)
+
+	routes := h.NewRoute(matcherSet, &options.handler)
+	for i := range routes {
+		if route, ok := routes[i].Value.(caddyhttp.Route); ok {
+			route.HandlersRaw = append(route.HandlersRaw, caddyconfig.JSONModuleObject(proxy, "handler", "reverse_proxy", nil))
+			routes[i].Value = route
+		}
+	}
+	return routes, nil
+}
+
+// socketIOOptions is what the socketio directive knows beside what it leaves
+// to reverse_proxy.
+type socketIOOptions struct {
+	handler Handler
+	policy  AffinitySelection
+
+	// triesGiven and delayGiven say which defaults were overridden.
+	triesGiven bool
+	delayGiven bool
+}
+
+// take takes the options out of the tokens of a socketio directive.
+func (o *socketIOOptions) take(d *caddyfile.Dispenser) error {
+	d.Next()          // consume directive name
+	d.RemainingArgs() // the upstreams
+	for d.NextBlock(0) {
+		name := d.Val()
+		tokens := d.NextSegment()
+		option := caddyfile.NewDispenser(tokens)
+		option.Next()
+
+		var err error
+		switch name {
+		case "sid":
+			err = o.handler.unmarshalOption(option)
+		case "secret", "fallback":
+			err = o.policy.unmarshalOption(option)
+		case "lb_policy":
+			err = option.Err("socketio always has lb_policy affinity; who gets a new session is said by fallback")
+		case "lb_retries", "lb_try_duration":
+			o.triesGiven = true
+			continue
+		case "stream_close_delay":
+			o.delayGiven = true
+			continue
+		default:
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		d.DeleteN(len(tokens))
+	}
+	return nil
+}
+
+// configure gives a proxy the policy, and the defaults of the directive.
+func (o *socketIOOptions) configure(proxy *reverseproxy.Handler) {
+	if proxy.LoadBalancing == nil {
+		proxy.LoadBalancing = new(reverseproxy.LoadBalancing)
+	}
+	proxy.LoadBalancing.SelectionPolicyRaw = caddyconfig.JSONModuleObject(&o.policy, "policy", policyName, nil)
+	if !o.triesGiven {
+		proxy.LoadBalancing.Retries = defaultRetries
+	}
+	if !o.delayGiven {
+		proxy.StreamCloseDelay = defaultStreamCloseDelay
+	}
+}

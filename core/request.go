@@ -1,0 +1,119 @@
+package core
+
+import (
+	"net/http"
+	"strings"
+)
+
+// Request is what the query of an HTTP request says about an Engine.IO
+// session. Values are raw, that is still percent-encoded, as Engine.IO's
+// parameters need no encoding when a stock client writes them.
+type Request struct {
+	// Version is the protocol revision, from the EIO parameter: 4 for
+	// Socket.IO 3 and 4, 3 for Socket.IO 1 and 2. It is 0 when the parameter
+	// is not one digit or is given twice.
+	Version int
+
+	// Transport is "polling", "websocket", or whatever else was asked for.
+	Transport string
+
+	// SID is the session ID as the client sent it, tag and all. It is empty
+	// on a handshake.
+	SID string
+
+	// query is the raw query, and sidAt the offset of SID in it.
+	query string
+	sidAt int
+
+	// repeated says that the query names sid more than once. Node.js reads
+	// such a query as a list and knows no session by it; no value of the
+	// list may be taken for the session's.
+	repeated bool
+}
+
+// ParseRequest reads a raw query, the part of a URL behind the "?". It reports
+// false for a query without the EIO parameter, which every Engine.IO request
+// has and nothing else does: such a request is none of ours.
+func ParseRequest(query string) (Request, bool) {
+	version, _, times := parameter(query, "EIO=")
+	if times == 0 {
+		return Request{}, false
+	}
+
+	req := Request{query: query}
+	if times == 1 && len(version) == 1 && version[0] >= '0' && version[0] <= '9' {
+		req.Version = int(version[0] - '0')
+	}
+	req.Transport, _, _ = parameter(query, "transport=")
+	req.SID, req.sidAt, times = parameter(query, "sid=")
+	req.repeated = times > 1
+	return req, true
+}
+
+// parameter finds a parameter of a raw query by its name and "=". It returns
+// the first value, the offset of that value, and how often the parameter
+// occurs, of which it counts no more than two.
+func parameter(query, name string) (value string, at, times int) {
+	for from := 0; ; {
+		i := strings.Index(query[from:], name)
+		if i < 0 {
+			return value, at, times
+		}
+		i += from
+		from = i + len(name)
+		if i > 0 && query[i-1] != '&' {
+			continue // the end of a longer name, such as "xsid="
+		}
+		if times++; times > 1 {
+			return value, at, times
+		}
+		at = from
+		value = query[from:]
+		if end := strings.IndexByte(value, '&'); end >= 0 {
+			value = value[:end]
+		}
+	}
+}
+
+// IsHandshake reports whether the request opens a session: it names none.
+// Engine.IO takes an empty sid for no sid.
+func (r Request) IsHandshake() bool {
+	return r.SID == "" && !r.repeated
+}
+
+// Tag returns the tag of a bound session ID, and "" when the session ID is not
+// a bound one: see [Split].
+func (r Request) Tag() string {
+	if r.repeated {
+		return ""
+	}
+	tag, _, _ := Split(r.SID)
+	return tag
+}
+
+// Unbind takes the tag off the session ID, in the query of req and in its
+// RequestURI, so that the node sees its own session ID. It returns that
+// session ID, raw. A session ID that is not a bound one stays as it is.
+func (r Request) Unbind(req *http.Request) string {
+	tag, sid, bound := Split(r.SID)
+	if !bound || r.repeated {
+		return r.SID
+	}
+	query := r.query[:r.sidAt] + r.query[r.sidAt+len(tag)+len(separator):]
+	// Hosts forward the one or the other: Caddy the URL, Traefik the
+	// RequestURI.
+	if path := strings.TrimSuffix(req.RequestURI, r.query); path != req.RequestURI {
+		req.RequestURI = path + query
+	}
+	req.URL.RawQuery = query
+	return sid
+}
+
+// OpensByPolling reports whether req, whose query r is, asks for a session
+// over HTTP long-polling. Only the reply to such a request carries an open
+// packet in its body; a handshake over WebSocket has it in a frame, and needs
+// no binding, since its one connection is its session.
+func (r Request) OpensByPolling(req *http.Request) bool {
+	return r.IsHandshake() && r.Transport == "polling" &&
+		req.Method == http.MethodGet && req.Header.Get("Upgrade") == ""
+}
