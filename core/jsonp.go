@@ -3,6 +3,7 @@ package core
 import (
 	"bytes"
 	"encoding/json"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -31,14 +32,23 @@ func findInJSONP(script []byte) (openPacket, bool) {
 		return openPacket{}, false
 	}
 
-	packet, ok := findInPayload([]byte(payload))
-	if !ok || packet.digits.zero == 0 && packet.digits.present() {
+	if strings.HasPrefix(payload, string(rune(binaryString))) {
 		return openPacket{}, false // binary framing is not for scripts
+	}
+	packet, ok := findInPayload([]byte(payload))
+	if !ok {
+		return openPacket{}, false
 	}
 	text := script[literal+1:] // behind the opening quotation mark
 	packet.sidAt = literal + 1 + escapedOffset(text, packet.sidAt)
-	packet.digits.at = literal + 1 + escapedOffset(text, packet.digits.at)
-	packet.digits.end = literal + 1 + escapedOffset(text, packet.digits.end)
+	if packet.digits.present() {
+		// They come first. Nobody escapes them, so they stand as they are.
+		if escapedOffset(text, packet.digits.end) != packet.digits.end {
+			return openPacket{}, false
+		}
+		packet.digits.at += literal + 1
+		packet.digits.end += literal + 1
+	}
 	return packet, true
 }
 

@@ -1,0 +1,97 @@
+package core
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestTagIsAFunctionOfSecretAndAddress(t *testing.T) {
+	// echo -n 10.0.0.1:3000 | openssl dgst -sha256 [-hmac key] -binary |
+	// head -c 8 | basenc --base64url
+	if got, want := NewTagger("").Tag("10.0.0.1:3000"), "LOui6yj7YOE"; got != want {
+		t.Errorf("plain tag = %q, want %q", got, want)
+	}
+	if got, want := NewTagger("key").Tag("10.0.0.1:3000"), "U58B3uVO01o"; got != want {
+		t.Errorf("keyed tag = %q, want %q", got, want)
+	}
+	if NewTagger("key").Tag("10.0.0.2:3000") == NewTagger("key").Tag("10.0.0.1:3000") {
+		t.Error("two addresses have one tag")
+	}
+	if tag := NewTagger("key").Tag(""); !ValidTag(tag) || len(tag) != 11 {
+		t.Errorf("tag %q is not one", tag)
+	}
+}
+
+func TestValidTag(t *testing.T) {
+	for _, tag := range []string{"a", "Az09-_", strings.Repeat("x", 64)} {
+		if !ValidTag(tag) {
+			t.Errorf("%q is refused", tag)
+		}
+	}
+	for _, tag := range []string{"", "a.b", "a b", "a\r\nb", "a;b", "a=b", "ä", "%41", strings.Repeat("x", 65)} {
+		if ValidTag(tag) {
+			t.Errorf("%q is taken", tag)
+		}
+	}
+}
+
+func TestPrintableRaw(t *testing.T) {
+	cases := []struct{ name, sid, want string }{
+		{"Engine.IO's own", "Lbo5JLzTotvW3g2LAAAA", "Lbo5JLzTotvW3g2LAAAA"},
+		{"a UUID", "0b6a1b1e-6f5c-4c0e-8f6c-0d1d0a3b9c11", "0b6a1b1e-6f5c-4c0e-8f6c-0d1d0a3b9c11"},
+		{"base64, encoded", "a%2Bb%2Fc%3D%3D", "a+b/c=="},
+		{"a line break", "a%0d%0aX-Evil:%201", ""},
+		{"a bare quote", `a"b`, ""},
+		{"a broken escape", "a%zz", ""},
+		{"raw bytes", "a\xff", ""},
+		{"too long", strings.Repeat("x", maxSID+1), ""},
+		{"much too long", strings.Repeat("x", 1<<20), ""},
+	}
+	for _, tc := range cases {
+		if got := PrintableRaw(tc.sid); got != tc.want {
+			t.Errorf("%s: %q, want %q", tc.name, got, tc.want)
+		}
+	}
+}
+
+func TestWeigh(t *testing.T) {
+	cases := []struct {
+		name, query string
+		mode        Mode
+		by          Evidence
+		tag         string
+	}{
+		{"a handshake is new", "EIO=4&transport=polling", ModeAuto, ByNew, ""},
+		{"a bound sid says where", "EIO=4&sid=T.a", ModeAuto, BySID, "T"},
+		{"a sid without a tag is lost", "EIO=4&sid=a", ModeAuto, ByLost, ""},
+		{"a repeated sid is lost", "EIO=4&sid=T.a&sid=T.a", ModeAuto, ByLost, ""},
+		{"auto leaves version 3 alone", "EIO=3&sid=T.a", ModeAuto, "", ""},
+		{"auto leaves an unknown version alone", "EIO=5&sid=T.a", ModeAuto, "", ""},
+		{"tag takes version 3", "EIO=3&sid=T.a", ModeTag, BySID, "T"},
+		{"off leaves version 4 alone", "EIO=4&sid=T.a", ModeOff, "", ""},
+		{"off still knows what is new", "EIO=4", ModeOff, ByNew, ""},
+	}
+	for _, tc := range cases {
+		req, _ := ParseRequest(tc.query)
+		if by, tag := Weigh(req, tc.mode); by != tc.by || tag != tc.tag {
+			t.Errorf("%s: by %q, tag %q, want %q, %q", tc.name, by, tag, tc.by, tc.tag)
+		}
+	}
+}
+
+func TestParseMode(t *testing.T) {
+	cases := []struct {
+		s    string
+		want Mode
+	}{{"", ModeAuto}, {"auto", ModeAuto}, {"tag", ModeTag}, {"off", ModeOff}}
+	for _, tc := range cases {
+		if got, err := ParseMode(tc.s); err != nil || got != tc.want {
+			t.Errorf("ParseMode(%q) = %q, %v, want %q", tc.s, got, err, tc.want)
+		}
+	}
+	for _, s := range []string{"Auto", "on", "learn "} {
+		if _, err := ParseMode(s); err == nil || !strings.Contains(err.Error(), s) {
+			t.Errorf("ParseMode(%q) = %v, want an error that names it", s, err)
+		}
+	}
+}
