@@ -203,6 +203,9 @@ func unmarshalValue(d *caddyfile.Dispenser, value *string) error {
 	if d.NextArg() {
 		return d.Errf("unexpected argument '%s' of %s", d.Val(), name)
 	}
+	if d.NextBlock(d.Nesting()) {
+		return d.Errf("unexpected block of %s, with '%s'", name, d.Val())
+	}
 	return nil
 }
 

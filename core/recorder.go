@@ -28,6 +28,9 @@ type Recorder struct {
 	// passing says that the reply goes straight to w.
 	passing bool
 
+	// flush says that a flush was asked for that is still owed.
+	flush bool
+
 	sid string
 }
 
@@ -92,10 +95,11 @@ func (r *Recorder) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// FlushError flushes the writer behind, for [http.ResponseController], unless
-// the reply is held back, when there is nothing to flush yet.
+// FlushError flushes the writer behind, for [http.ResponseController], or does
+// so later when the reply is held back.
 func (r *Recorder) FlushError() error {
 	if !r.passing {
+		r.flush = true
 		return nil
 	}
 	return http.NewResponseController(r.w).Flush()
@@ -134,9 +138,8 @@ func (r *Recorder) Abort() {
 	if r.status == 0 || r.passing {
 		return
 	}
-	if r.pass() == nil {
-		_ = r.FlushError() // net/http drops what is not flushed on an abort
-	}
+	r.flush = true // net/http drops what is not flushed on an abort
+	_ = r.pass()
 }
 
 // bind replaces the body held back by one with a bound session ID.
@@ -154,10 +157,14 @@ func (r *Recorder) bind(packet openPacket, tag string) {
 func (r *Recorder) pass() error {
 	r.passing = true
 	r.w.WriteHeader(r.status)
-	if len(r.held) == 0 {
-		return nil
+	if len(r.held) > 0 {
+		if _, err := r.w.Write(r.held); err != nil {
+			return err
+		}
+		r.held = nil
 	}
-	_, err := r.w.Write(r.held)
-	r.held = nil
-	return err
+	if r.flush {
+		_ = r.FlushError() // a writer that cannot flush takes the rest all the same
+	}
+	return nil
 }

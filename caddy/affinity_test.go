@@ -1,0 +1,239 @@
+package caddy
+
+import (
+	"encoding/json"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/eio-affinity/affinity/core"
+)
+
+const (
+	polling = "EIO=4&transport=polling"
+	unknown = `{"code":1,"message":"Session ID unknown"}`
+)
+
+func TestSessionsStayOnTheirNode(t *testing.T) {
+	nodes, addresses := startNodes(t, 3)
+	s := serve(t, "socketio"+addresses)
+	seen := map[string]int{}
+	for range 30 {
+		sid := s.open(t, polling)
+		require.Regexp(t, regexp.MustCompile(`^[A-Za-z0-9_-]{11}\.[abc]-\d+$`), sid)
+		own := sid[12:]
+		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodOptions} {
+			_, body := s.do(t, method, polling+"&t=x&sid="+sid)
+			assert.Equal(t, own[:1], body, method)
+		}
+		seen[own[:1]]++
+	}
+	assert.Len(t, seen, 3, "sessions are on all nodes: %v", seen)
+	for _, n := range nodes {
+		close(n.queries)
+		for query := range n.queries {
+			assert.NotRegexp(t, `sid=[^&]*\.`, query, "the tag reached the node")
+		}
+	}
+}
+
+func TestTagsAreThoseOfTheAddresses(t *testing.T) {
+	n := startNode(t, "a")
+	t.Setenv("AFFINITY_SECRET", "open sesame")
+	s := serve(t, "socketio "+n.address()+" {\n secret {env.AFFINITY_SECRET}\n}")
+	assert.Equal(t, core.Bind(core.NewTagger("open sesame").Tag(n.address()), "a-1"), s.open(t, polling))
+}
+
+func TestForeignSessionIDsPassUntouched(t *testing.T) {
+	n := startNode(t, "a")
+	s := serve(t, "socketio "+n.address())
+	tag := core.NewTagger("").Tag(n.address())
+	cases := []struct{ name, query string }{
+		{"a node's own", "&sid=x"},
+		{"over-long", "&sid=" + tag + "." + strings.Repeat("x", 1000)},
+		{"a bad tag", "&sid=" + tag + "!.x"},
+		{"repeated", "&sid=" + tag + ".x&sid=" + tag + ".y"},
+		{"a percent-encoded separator", "&sid=" + tag + "%2Ex"},
+		{"a tag only", "&sid=" + tag + "."},
+	}
+	for _, tc := range cases {
+		t.Run(tc.name, func(t *testing.T) {
+			res, body := s.get(t, polling+tc.query)
+			assert.Equal(t, http.StatusBadRequest, res.StatusCode)
+			assert.Equal(t, unknown, body)
+			assert.Equal(t, polling+tc.query, <-n.queries)
+		})
+	}
+}
+
+func TestSIDModes(t *testing.T) {
+	n := startNode(t, "a")
+	bound := core.NewTagger("").Tag(n.address()) + "."
+	cases := []struct{ name, options, query, prefix string }{
+		{"auto binds Engine.IO 4", "", "EIO=4&transport=polling", bound},
+		{"auto leaves Engine.IO 3", "", "EIO=3&transport=polling", "a-"},
+		{"tag binds Engine.IO 3", "sid tag", "EIO=3&transport=polling", bound},
+		{"off leaves Engine.IO 4", "sid off", "EIO=4&transport=polling", "a-"},
+		{"what is not Engine.IO stays", "", "transport=polling", "a-"},
+	}
+	for _, tc := range cases {
+		t.Run(tc.name, func(t *testing.T) {
+			s := serve(t, "socketio "+n.address()+" {\n"+tc.options+"\n}")
+			sid := s.open(t, tc.query)
+			assert.True(t, strings.HasPrefix(sid, tc.prefix), "%s does not begin with %s", sid, tc.prefix)
+			_, body := s.get(t, tc.query+"&sid="+sid)
+			assert.Equal(t, "a", body)
+		})
+	}
+}
+
+func TestALostSessionIsAnsweredByAnotherNode(t *testing.T) {
+	_, addresses := startNodes(t, 2)
+	s := serve(t, "socketio"+addresses)
+	res, body := s.get(t, polling+"&sid="+core.Bind(core.NewTagger("").Tag("gone:3000"), "x"))
+	assert.Equal(t, http.StatusBadRequest, res.StatusCode)
+	assert.Equal(t, unknown, body, "the tag is taken off, the node says what clients act on")
+	assert.Len(t, s.logged(t, "selected upstream for session", `"by":"lost"`), 1)
+}
+
+func TestAnUnhealthyNodeGivesWay(t *testing.T) {
+	nodes, addresses := startNodes(t, 2)
+	s := serve(t, "socketio"+addresses+" {\n fail_duration 1h\n fallback first\n}")
+	sid := s.open(t, polling)
+	require.Equal(t, "a", sid[12:13])
+	nodes[0].Close()
+
+	for range 3 {
+		res, body := s.get(t, polling+"&sid="+sid)
+		assert.Equal(t, http.StatusBadRequest, res.StatusCode)
+		assert.Equal(t, unknown, body)
+	}
+	assert.Equal(t, "b", s.open(t, polling)[12:13])
+}
+
+func TestAHandshakeIsTriedOnAnotherNode(t *testing.T) {
+	nodes, addresses := startNodes(t, 3)
+	nodes[0].Close()
+	for _, fallback := range []string{"first", "least_conn", "round_robin", "random", "ip_hash"} {
+		t.Run("with "+fallback, func(t *testing.T) {
+			s := serve(t, "socketio"+addresses+" {\n fallback "+fallback+"\n}")
+			for range 20 {
+				s.open(t, polling)
+			}
+		})
+	}
+}
+
+func TestWithoutAnyNodeAHandshakeFailsAtOnce(t *testing.T) {
+	nodes, addresses := startNodes(t, 2)
+	s := serve(t, "socketio"+addresses)
+	for _, n := range nodes {
+		n.Close()
+	}
+	res, _ := s.get(t, polling)
+	assert.Equal(t, http.StatusBadGateway, res.StatusCode)
+}
+
+func TestAFullNodeIsWaitedFor(t *testing.T) {
+	nodes, addresses := startNodes(t, 2)
+	nodes[0].hold = make(chan struct{})
+	s := serve(t, "socketio"+addresses+" {\n unhealthy_request_count 1\n fail_duration 1s\n fallback first\n lb_try_duration 1m\n lb_try_interval 5ms\n}")
+	sid := s.open(t, polling)
+	require.Equal(t, "a", sid[12:13])
+	<-nodes[0].queries
+
+	answers := make(chan string, 2)
+	poll := func() {
+		_, body := s.get(t, polling+"&sid="+sid)
+		answers <- body
+	}
+	go poll()
+	<-nodes[0].queries // it holds the first poll, and is full
+	go poll()
+	assert.Equal(t, "b", s.open(t, polling)[12:13], "a new session does not wait")
+	select {
+	case answer := <-answers:
+		t.Errorf("a poll of a full node was answered: %s", answer)
+	case query := <-nodes[0].queries:
+		t.Errorf("a poll reached a full node: %s", query)
+	default:
+	}
+	close(nodes[0].hold)
+	assert.Equal(t, "a", <-answers)
+	assert.Equal(t, "a", <-answers)
+}
+
+func TestHandlersBehindOneAnotherActAsOne(t *testing.T) {
+	_, addresses := startNodes(t, 3)
+	s := serve(t, "affinity\nroute {\n socketio"+addresses+"\n}")
+	for range 10 {
+		sid := s.open(t, polling)
+		_, body := s.get(t, polling+"&sid="+sid)
+		assert.Equal(t, sid[12:13], body)
+	}
+}
+
+func TestARewriteBehindTheHandlerSeesTheNodesOwnID(t *testing.T) {
+	n := startNode(t, "a")
+	s := serve(t, "socketio "+n.address()+" {\n rewrite /elsewhere{uri}\n}")
+	sid := s.open(t, polling)
+	<-n.queries
+	_, body := s.get(t, polling+"&sid="+sid)
+	assert.Equal(t, "a", body)
+	assert.Equal(t, polling+"&sid=a-1", <-n.queries)
+}
+
+func TestPlaceholdersInTheAccessLog(t *testing.T) {
+	n := startNode(t, "a")
+	s := serve(t, `log
+		log_append io_sid {http.affinity.sid}
+		log_append io_tag {http.affinity.tag}
+		log_append io_by {http.affinity.by}
+		socketio `+n.address())
+	sid := s.open(t, polling)
+	tag := sid[:11]
+	s.get(t, polling+"&sid="+sid)
+	s.get(t, polling+"&sid="+core.Bind("gone", "a-1"))
+	s.get(t, polling+"&sid="+core.Bind(tag, "%0d%0aX-Evil:1"))
+	s.get(t, "other=1")
+
+	require.Eventually(t, func() bool { return len(s.logged(t, "handled request")) == 5 }, patience, patience/1000)
+	for i, want := range []struct{ sid, tag, by any }{
+		{"a-1", tag, "new"},
+		{"a-1", tag, "sid"},
+		{"a-1", "gone", "lost"},
+		{"", tag, "sid"},
+		{nil, nil, nil},
+	} {
+		var entry map[string]any
+		require.NoError(t, json.Unmarshal([]byte(s.logged(t, "handled request")[i]), &entry))
+		assert.Equal(t, want.sid, entry["io_sid"])
+		assert.Equal(t, want.tag, entry["io_tag"])
+		assert.Equal(t, want.by, entry["io_by"])
+	}
+	assert.Len(t, s.logged(t, "bound session", `"sid":"a-1"`, tag), 1)
+}
+
+func TestOneWarningWithoutThePolicy(t *testing.T) {
+	n := startNode(t, "a")
+	s := serve(t, "affinity\nreverse_proxy "+n.address())
+	for range 3 {
+		assert.Equal(t, "a-", s.open(t, polling)[:2], "what nobody chose is not bound")
+	}
+	assert.Len(t, s.logged(t, `"warn"`, "no lb_policy affinity chose its upstream"), 1)
+}
+
+func TestOneWarningWithoutTheHandler(t *testing.T) {
+	n := startNode(t, "a")
+	s := serve(t, "reverse_proxy "+n.address()+" {\n lb_policy affinity\n}")
+	s.get(t, "page=1")
+	assert.Empty(t, s.logged(t, `"warn"`, "without passing the affinity handler"), "a page is not Socket.IO's")
+	for range 3 {
+		s.open(t, polling)
+	}
+	assert.Len(t, s.logged(t, `"warn"`, "without passing the affinity handler"), 1)
+}

@@ -1,0 +1,178 @@
+package caddy
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+
+	"github.com/eio-affinity/affinity/core"
+)
+
+// newPolicy sets up a policy from the lines of its block.
+func newPolicy(tb testing.TB, options string) *AffinitySelection {
+	tb.Helper()
+	policy := new(AffinitySelection)
+	require.NoError(tb, policy.UnmarshalCaddyfile(caddyfile.NewTestDispenser("affinity {\n"+options+"\n}")))
+	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
+	tb.Cleanup(cancel)
+	require.NoError(tb, policy.Provision(ctx))
+	require.NoError(tb, policy.Validate())
+	policy.logger = zap.NewNop() // that of a context without a config logs all there is
+	return policy
+}
+
+// newPool makes a pool of upstreams that are all up.
+func newPool(from, count int) reverseproxy.UpstreamPool {
+	pool := make(reverseproxy.UpstreamPool, 0, count)
+	for i := range count {
+		pool = append(pool, &reverseproxy.Upstream{Host: new(reverseproxy.Host), Dial: fmt.Sprintf("10.0.0.1:%d", from+i)})
+	}
+	return pool
+}
+
+// newRequest makes a request that has passed the handler, with a tag or none.
+func newRequest(tb testing.TB, tag string) (*http.Request, *route) {
+	tb.Helper()
+	ctx := context.WithValue(context.Background(), caddyhttp.VarsCtxKey, map[string]any{})
+	rt := newRoute(ctx)
+	rt.by = core.ByNew
+	if rt.pinned = tag; tag != "" {
+		rt.by = core.BySID
+	}
+	return httptest.NewRequestWithContext(ctx, http.MethodGet, "/socket.io/?EIO=4", http.NoBody), rt
+}
+
+func tagOf(upstream *reverseproxy.Upstream) string {
+	return core.NewTagger("").Tag(upstream.Dial)
+}
+
+func TestSelectFollowsTheTag(t *testing.T) {
+	policy := newPolicy(t, "")
+	pool := newPool(1, 100)
+	for _, want := range pool {
+		req, rt := newRequest(t, tagOf(want))
+		assert.Same(t, want, policy.Select(pool, req, nil))
+		assert.Equal(t, core.BySID, rt.by)
+	}
+}
+
+func TestSelectFollowsTheTagThroughChangingPools(t *testing.T) {
+	policy := newPolicy(t, "fallback first")
+	for from := 1; from < 3000; from += 7 {
+		pool := newPool(from, 10) // as a dynamic source gives them: new each time
+		for _, i := range []int{0, 9, 4} {
+			req, _ := newRequest(t, tagOf(pool[i]))
+			require.Same(t, pool[i], policy.Select(pool, req, nil))
+		}
+		gone := &reverseproxy.Upstream{Dial: fmt.Sprintf("10.0.0.1:%d", from-1)}
+		req, rt := newRequest(t, tagOf(gone))
+		require.Same(t, pool[0], policy.Select(pool, req, nil))
+		require.Equal(t, core.ByLost, rt.by)
+	}
+	assert.LessOrEqual(t, len(policy.tags.entries.Load().tags), spareTags+2*10, "tags of upstreams that are gone are dropped")
+}
+
+func TestSelectWhereTwoUpstreamsHaveOneAddress(t *testing.T) {
+	policy := newPolicy(t, "")
+	pool := append(newPool(1, 2), newPool(1, 2)...)
+	req, _ := newRequest(t, tagOf(pool[3]))
+	assert.Same(t, pool[1], policy.Select(pool, req, nil))
+}
+
+func TestSelectFromAnEmptyPool(t *testing.T) {
+	policy := newPolicy(t, "")
+	for _, tag := range []string{"", "gone"} {
+		req, _ := newRequest(t, tag)
+		assert.Nil(t, policy.Select(nil, req, nil))
+	}
+}
+
+func TestSelectNamesTheUpstreamOfANewSession(t *testing.T) {
+	policy := newPolicy(t, "secret key\nfallback first")
+	pool := newPool(1, 3)
+	req, rt := newRequest(t, "")
+	assert.Same(t, pool[0], policy.Select(pool, req, nil))
+	assert.Equal(t, core.NewTagger("key").Tag(pool[0].Dial), rt.bindingTag(nil))
+}
+
+func TestSelectAgainPrefersWhatWasNotTried(t *testing.T) {
+	policy := newPolicy(t, "fallback first")
+	pool := newPool(1, 3)
+	req, rt := newRequest(t, "")
+	for _, want := range []*reverseproxy.Upstream{pool[0], pool[1], pool[2], pool[0]} {
+		assert.Same(t, want, policy.Select(pool, req, nil))
+		assert.Equal(t, tagOf(want), rt.bindingTag(nil))
+	}
+}
+
+func TestSelectAgainStaysWithAPinnedUpstream(t *testing.T) {
+	policy := newPolicy(t, "fallback first")
+	pool := newPool(1, 3)
+	req, _ := newRequest(t, tagOf(pool[2]))
+	for range 3 {
+		assert.Same(t, pool[2], policy.Select(pool, req, nil))
+	}
+}
+
+func TestSelectWithoutAWriter(t *testing.T) {
+	pool := newPool(1, 3)
+	for _, fallback := range []string{"cookie lb", "header X-Y", "least_conn"} {
+		policy := newPolicy(t, "fallback "+fallback)
+		req, _ := newRequest(t, "")
+		assert.NotNil(t, policy.Select(pool, req, nil))
+	}
+}
+
+func TestSelectByManyAtOnce(t *testing.T) {
+	policy := newPolicy(t, "")
+	var group sync.WaitGroup
+	for worker := range 16 {
+		group.Go(func() {
+			for i := range 500 {
+				pool := newPool(worker*i%50, 10)
+				want := pool[i%len(pool)]
+				req, _ := newRequest(t, tagOf(want))
+				if got := policy.Select(pool, req, nil); got != want {
+					t.Errorf("got %v, want %v", got, want)
+					return
+				}
+				req, rt := newRequest(t, "")
+				if got := policy.Select(pool, req, nil); rt.chosen != tagOf(got) {
+					t.Errorf("%v is not named %s", got, rt.chosen)
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
+}
+
+func TestSelectOfAPinnedSessionAllocatesNothing(t *testing.T) {
+	policy := newPolicy(t, "")
+	pool := newPool(1, 100)
+	req, _ := newRequest(t, tagOf(pool[50]))
+	w := httptest.NewRecorder()
+	assert.Zero(t, testing.AllocsPerRun(1000, func() {
+		policy.Select(pool, req, w)
+	}))
+}
+
+func TestOwnFallbackIsRefused(t *testing.T) {
+	policy := &AffinitySelection{FallbackRaw: []byte(`{"policy":"affinity"}`)}
+	ctx, cancel := caddy.NewContext(caddy.Context{Context: t.Context()})
+	defer cancel()
+	require.NoError(t, policy.Provision(ctx))
+	require.ErrorIs(t, policy.Validate(), errOwnFallback)
+}

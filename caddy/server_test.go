@@ -1,0 +1,159 @@
+package caddy
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+// patience bounds every wait for something that is to happen.
+const patience = 30 * time.Second
+
+// server is a Caddy in this process.
+type server struct {
+	url string
+	log string
+}
+
+// serve runs a Caddyfile's site until the test ends. The site has the lines of
+// its block only; {{log}} in global options is taken care of.
+func serve(t *testing.T, site string) *server {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	address := listener.Addr().String()
+	require.NoError(t, listener.Close())
+
+	s := &server{url: "http://" + address, log: filepath.Join(t.TempDir(), "caddy.log")}
+	config, err := adapt(fmt.Sprintf(`{
+		admin off
+		persist_config off
+		log {
+			output file %s
+			level DEBUG
+		}
+	}
+	http://%s {
+		bind 127.0.0.1
+		%s
+	}`, s.log, address, site))
+	require.NoError(t, err)
+	var cfg caddy.Config
+	require.NoError(t, json.Unmarshal(config, &cfg))
+	require.NoError(t, caddy.Run(&cfg))
+	t.Cleanup(func() { require.NoError(t, caddy.Stop()) })
+	return s
+}
+
+// logged returns the log's lines that have all of the words.
+func (s *server) logged(t *testing.T, words ...string) []string {
+	t.Helper()
+	text, err := os.ReadFile(s.log)
+	require.NoError(t, err)
+	var lines []string
+	for line := range strings.Lines(string(text)) {
+		all := true
+		for _, word := range words {
+			all = all && strings.Contains(line, word)
+		}
+		if all {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+// get asks for a query under /socket.io/.
+func (s *server) get(t *testing.T, query string) (*http.Response, string) {
+	t.Helper()
+	return s.do(t, http.MethodGet, query)
+}
+
+// do sends a request as get does, of any method.
+func (s *server) do(t *testing.T, method, query string) (*http.Response, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, s.url+"/socket.io/?"+query, http.NoBody)
+	require.NoError(t, err)
+	res, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	require.NoError(t, err)
+	return res, string(body)
+}
+
+// open opens a session and returns its bound ID.
+func (s *server) open(t *testing.T, query string) string {
+	t.Helper()
+	res, body := s.get(t, query)
+	require.Equal(t, http.StatusOK, res.StatusCode, body)
+	start := strings.Index(body, `"sid":"`) + len(`"sid":"`)
+	require.Greater(t, len(body), start, body)
+	sid, _, found := strings.Cut(body[start:], `"`)
+	require.True(t, found, body)
+	return sid
+}
+
+// node is a stand-in for a Socket.IO node of which a test sees every request.
+// The real ones are in package e2e.
+type node struct {
+	*httptest.Server
+	name     string
+	sessions atomic.Int64
+	// queries has the raw query and cookies of each request.
+	queries chan string
+	// hold, when set, keeps each poll until it is closed.
+	hold chan struct{}
+}
+
+// startNode starts a node that opens sessions, answers polls of its own with
+// its name, and knows no others.
+func startNode(t *testing.T, name string) *node {
+	t.Helper()
+	n := &node{name: name, queries: make(chan string, 1000)}
+	n.Server = httptest.NewServer(n)
+	t.Cleanup(n.Close)
+	return n
+}
+
+func (n *node) address() string { return n.Listener.Addr().String() }
+
+func (n *node) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	n.queries <- r.URL.RawQuery
+	switch sid := r.URL.Query().Get("sid"); {
+	case sid == "":
+		_, _ = fmt.Fprintf(w, `0{"sid":"%s-%d","upgrades":[]}`, n.name, n.sessions.Add(1))
+	case strings.HasPrefix(sid, n.name+"-"):
+		if n.hold != nil {
+			<-n.hold
+		}
+		_, _ = io.WriteString(w, n.name)
+	default:
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = io.WriteString(w, `{"code":1,"message":"Session ID unknown"}`)
+	}
+}
+
+// startNodes starts nodes with names a, b, c and so on.
+func startNodes(t *testing.T, count int) (nodes []*node, addresses string) {
+	t.Helper()
+	for i := range count {
+		n := startNode(t, string(rune('a'+i)))
+		nodes = append(nodes, n)
+		addresses += " " + n.address()
+	}
+	return nodes, addresses
+}
