@@ -49,7 +49,7 @@ func TestAdapt(t *testing.T) {
 			}
 			require.NoError(t, err)
 			if *update {
-				require.NoError(t, os.WriteFile(file, []byte(input+"----------\n"+indent(t, got)), 0o600))
+				require.NoError(t, os.WriteFile(file, []byte(input+"----------\n"+indent(t, got)), 0o600)) //nolint:gosec // the case itself
 				return
 			}
 			assert.Equal(t, want, indent(t, got))

@@ -3,7 +3,6 @@ package caddy
 import (
 	"encoding/json"
 	"net/http"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -24,7 +23,7 @@ func TestSessionsStayOnTheirNode(t *testing.T) {
 	seen := map[string]int{}
 	for range 30 {
 		sid := s.open(t, polling)
-		require.Regexp(t, regexp.MustCompile(`^[A-Za-z0-9_-]{11}\.[abc]-\d+$`), sid)
+		require.Regexp(t, `^[A-Za-z0-9_-]{11}\.[abc]-\d+$`, sid)
 		own := sid[12:]
 		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodOptions} {
 			_, body := s.do(t, method, polling+"&t=x&sid="+sid)
@@ -64,7 +63,7 @@ func TestForeignSessionIDsPassUntouched(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			res, body := s.get(t, polling+tc.query)
 			assert.Equal(t, http.StatusBadRequest, res.StatusCode)
-			assert.Equal(t, unknown, body)
+			assert.JSONEq(t, unknown, body)
 			assert.Equal(t, polling+tc.query, <-n.queries)
 		})
 	}
@@ -96,7 +95,7 @@ func TestALostSessionIsAnsweredByAnotherNode(t *testing.T) {
 	s := serve(t, "socketio"+addresses)
 	res, body := s.get(t, polling+"&sid="+core.Bind(core.NewTagger("").Tag("gone:3000"), "x"))
 	assert.Equal(t, http.StatusBadRequest, res.StatusCode)
-	assert.Equal(t, unknown, body, "the tag is taken off, the node says what clients act on")
+	assert.JSONEq(t, unknown, body, "the tag is taken off, the node says what clients act on")
 	assert.Len(t, s.logged(t, "selected upstream for session", `"by":"lost"`), 1)
 }
 
@@ -110,7 +109,7 @@ func TestAnUnhealthyNodeGivesWay(t *testing.T) {
 	for range 3 {
 		res, body := s.get(t, polling+"&sid="+sid)
 		assert.Equal(t, http.StatusBadRequest, res.StatusCode)
-		assert.Equal(t, unknown, body)
+		assert.JSONEq(t, unknown, body)
 	}
 	assert.Equal(t, "b", s.open(t, polling)[12:13])
 }

@@ -209,7 +209,7 @@ func unmarshalValue(d *caddyfile.Dispenser, value *string) error {
 	return nil
 }
 
-// Interface guards
+// Interface guards.
 var (
 	_ caddy.Provisioner           = (*Handler)(nil)
 	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)

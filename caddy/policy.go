@@ -50,7 +50,7 @@ type AffinitySelection struct {
 	// tag cannot be guessed from an upstream's address. Placeholders such as
 	// `{env.*}` and `{file.*}` are replaced once, when the config is loaded.
 	// Default: none; tags are a plain SHA-256 of the address.
-	Secret string `json:"secret,omitempty"` //nolint:gosec // it is for the config, so it has to be in its JSON
+	Secret string `json:"secret,omitempty"`
 
 	// The policy that selects an upstream for a new session. Default:
 	// `least_conn`, under which an open poll or WebSocket counts as a request,
@@ -232,7 +232,7 @@ func (discard) Header() http.Header         { return make(http.Header) }
 func (discard) Write(p []byte) (int, error) { return len(p), nil }
 func (discard) WriteHeader(int)             {}
 
-// Interface guards
+// Interface guards.
 var (
 	_ caddy.Provisioner     = (*AffinitySelection)(nil)
 	_ caddy.Validator       = (*AffinitySelection)(nil)

@@ -2,6 +2,7 @@ package caddy
 
 import (
 	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -94,8 +95,8 @@ func (i *tagIndex) learn(pool reverseproxy.UpstreamPool) *tagEntries {
 		maps.Copy(entries.tags, old.tags)
 	}
 	// Backwards, so that of two with one address the first one counts.
-	for at := len(pool) - 1; at >= 0; at-- {
-		dial := pool[at].Dial
+	for at, upstream := range slices.Backward(pool) {
+		dial := upstream.Dial
 		tag, known := old.tags[dial]
 		if !known {
 			tag = i.tagger.Tag(dial)

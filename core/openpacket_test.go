@@ -23,27 +23,27 @@ type recorded struct {
 	Query    string `json:"query"`
 }
 
-func readRecorded(t testing.TB) []recorded {
-	t.Helper()
+func readRecorded(tb testing.TB) []recorded {
+	tb.Helper()
 	index, err := os.ReadFile(filepath.Join(handshakes, "index.json"))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	var all []recorded
 	if err := json.Unmarshal(index, &all); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if len(all) == 0 {
-		t.Fatal("no handshakes are recorded")
+		tb.Fatal("no handshakes are recorded")
 	}
 	return all
 }
 
-func readBody(t testing.TB, name string) []byte {
-	t.Helper()
+func readBody(tb testing.TB, name string) []byte {
+	tb.Helper()
 	body, err := os.ReadFile(filepath.Join(handshakes, name))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return body
 }
@@ -127,7 +127,7 @@ func TestBindHandMadeHandshakes(t *testing.T) {
 }
 
 func TestWhatIsNotAnOpenPacketStays(t *testing.T) {
-	real := `0{"sid":"a"}`
+	whole := `0{"sid":"a"}`
 	cases := []struct{ name, body string }{
 		{"nothing", ""},
 		{"another packet", `2probe`},
@@ -141,18 +141,18 @@ func TestWhatIsNotAnOpenPacketStays(t *testing.T) {
 		{"a list", `0["sid","a"]`},
 		{"a type alone", `0`},
 		{"broken JSON", `0{"sid":"a",}`},
-		{"something behind the packet", real + "x"},
-		{"a length that is short", `11:` + real},
-		{"a length that is long", `13:` + real},
-		{"a length that ends elsewhere", `14:` + real + `2:40`},
+		{"something behind the packet", whole + "x"},
+		{"a length that is short", `11:` + whole},
+		{"a length that is long", `13:` + whole},
+		{"a length that ends elsewhere", `14:` + whole + `2:40`},
 		{"a length in the middle of a character", `18:0{"sid":"a","x":"😀"}`},
-		{"a length of zero", `0:` + real},
-		{"a length with a zero in front", `012:` + real},
-		{"a length without end", "9999999999:" + real},
+		{"a length of zero", `0:` + whole},
+		{"a length with a zero in front", `012:` + whole},
+		{"a length without end", "9999999999:" + whole},
 		{"digits only", "123"},
-		{"a binary length without digits", "\x00\xff" + real},
-		{"a binary length that is no digit", "\x00\x0a\xff" + real},
-		{"a binary packet of bytes", "\x01\x01\x02\xff" + real},
+		{"a binary length without digits", "\x00\xff" + whole},
+		{"a binary length that is no digit", "\x00\x0a\xff" + whole},
+		{"a binary packet of bytes", "\x01\x01\x02\xff" + whole},
 		{"binary framing cut off", "\x00\x01\x02"},
 		{"JSONP without a call", `___eio[0]`},
 		{"JSONP without a string", `___eio[0](1);`},
