@@ -1,0 +1,109 @@
+package e2e
+
+import (
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// caddy is the host Caddy, with a way to write a site's upstreams in its
+// Caddyfile.
+type caddy struct {
+	proxy func(upstreams string) string
+}
+
+var (
+	caddyShorthand = caddy{func(upstreams string) string {
+		return "socketio " + upstreams
+	}}
+	caddyLongForm = caddy{func(upstreams string) string {
+		return "affinity\nreverse_proxy " + upstreams + " {\nlb_policy affinity\n}"
+	}}
+	// caddyCookie is what Caddy has without this module.
+	caddyCookie = caddy{func(upstreams string) string {
+		return "reverse_proxy " + upstreams + " {\nlb_policy cookie\n}"
+	}}
+)
+
+func (c caddy) serve(t *testing.T, sites ...site) []front {
+	t.Helper()
+	fronts, blocks := c.sites(t, sites...)
+	startCaddy(t, blocks, fronts...)
+	return fronts
+}
+
+// sites gives each site a free address and writes its part of the Caddyfile.
+func (c caddy) sites(t *testing.T, sites ...site) ([]front, string) {
+	t.Helper()
+	fronts := make([]front, len(sites))
+	var blocks strings.Builder
+	for i, s := range sites {
+		scheme := "http://"
+		if s.secure {
+			scheme = "https://"
+		}
+		fronts[i] = front{url: scheme + freeAddress(t)}
+		blocks.WriteString(c.block(fronts[i], s))
+	}
+	return fronts, blocks.String()
+}
+
+// block writes one site's part of the Caddyfile.
+func (c caddy) block(f front, s site) string {
+	lines := []string{f.url + " {"}
+	if s.secure {
+		lines = append(lines, "tls internal")
+	}
+	if s.encode {
+		lines = append(lines, "encode gzip")
+	}
+	lines = append(lines, c.proxy(strings.Join(s.upstreams, " ")), "}", "")
+	return strings.Join(lines, "\n")
+}
+
+// runningCaddy is a Caddy with an admin endpoint.
+type runningCaddy struct {
+	*process
+	admin string // host:port
+}
+
+// startCaddy runs Caddy with these sites until the test ends, and returns it
+// once all fronts answer. It keeps its files in a directory of the test's.
+func startCaddy(t *testing.T, sites string, fronts ...front) *runningCaddy {
+	t.Helper()
+	home := t.TempDir()
+	c := &runningCaddy{admin: freeAddress(t)}
+	config := filepath.Join(home, "Caddyfile")
+	require.NoError(t, os.WriteFile(config, []byte(c.caddyfile(sites)), 0o600))
+	env := []string{"HOME=" + home, "XDG_DATA_HOME=" + home, "XDG_CONFIG_HOME=" + home}
+	c.process = startTethered(t, "caddy", env, caddyBinary, "run", "--config", config, "--adapter", "caddyfile")
+	for _, f := range fronts {
+		f.requireAnswers(t, c.process)
+	}
+	return c
+}
+
+func (c *runningCaddy) caddyfile(sites string) string {
+	return "{\nadmin " + c.admin + `
+default_bind 127.0.0.1
+skip_install_trust
+auto_https disable_redirects
+}
+` + sites
+}
+
+// load replaces the running config, as caddy reload does.
+func (c *runningCaddy) load(t *testing.T, sites string) {
+	t.Helper()
+	resp, err := http.Post("http://"+c.admin+"/load", "text/caddyfile", strings.NewReader(c.caddyfile(sites)))
+	require.NoError(t, err)
+	defer func() { _ = resp.Body.Close() }()
+	said, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, resp.StatusCode, "loading a config: %s", said)
+}

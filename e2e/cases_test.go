@@ -1,0 +1,98 @@
+package e2e
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// setting is a way in which nodes and front may be set up. Whatever it is,
+// sessions must hold over every transport.
+type setting struct {
+	name     string
+	flags    []string // of node.js
+	path     string   // of Socket.IO. Default: /socket.io
+	secure   bool
+	encode   bool
+	messages int // rounds of each client
+}
+
+// plain is the common case, run in full.
+var plain = setting{name: "stock nodes", messages: 20}
+
+var settings = []setting{
+	plain,
+	{name: "nodes that compress", flags: []string{"--compression"}, messages: 20},
+	{name: "https", secure: true, messages: 20},
+	{name: "a path of its own", flags: []string{"--path", "/chat/io"}, path: "/chat/io", messages: 20},
+	{name: "a front that compresses", encode: true, messages: 20},
+}
+
+var transports = [][]string{
+	{"polling"},
+	{"polling", "websocket"},
+	{"websocket"},
+}
+
+// crowdOf is the crowd of the issue: sixty clients, and messages up to 100 kB.
+func (s setting) crowdOf(f front, transports []string) crowd {
+	return crowd{
+		URL:        f.url,
+		Path:       s.path,
+		Clients:    60,
+		Transports: transports,
+		Messages:   s.messages,
+		MaxBytes:   100_000,
+	}
+}
+
+// compresses says whether something between client and node compresses.
+func (s setting) compresses() bool {
+	return s.encode || slices.Contains(s.flags, "--compression")
+}
+
+func (s setting) siteOf(nodes []*node) site {
+	return site{upstreams: addresses(nodes), secure: s.secure, encode: s.encode}
+}
+
+// testSessionsHold runs a crowd over each of the transports in one setting,
+// each with nodes and a host of its own: what one crowd leaves behind may not
+// change where the next one goes.
+func testSessionsHold(t *testing.T, h host, s setting) {
+	t.Helper()
+	for _, transport := range transports {
+		t.Run(strings.Join(transport, " and "), func(t *testing.T) {
+			nodes := startNodes(t, []string{"a", "b", "c"}, s.flags...)
+			f := h.serve(t, s.siteOf(nodes))[0]
+
+			o := s.crowdOf(f, transport).run(t)
+			o.assertHeld(t)
+			o.assertSpread(t, nodes)
+		})
+	}
+}
+
+// testTwoSites runs two crowds at the same time, each on a site and nodes of
+// its own behind the same host.
+func testTwoSites(t *testing.T, h host) {
+	t.Helper()
+	for _, transport := range transports {
+		t.Run(strings.Join(transport, " and "), func(t *testing.T) {
+			sites := [][]*node{
+				startNodes(t, []string{"a", "b", "c"}),
+				startNodes(t, []string{"d", "e", "f"}),
+			}
+			fronts := h.serve(t, plain.siteOf(sites[0]), plain.siteOf(sites[1]))
+
+			crowds := []*runningCrowd{
+				plain.crowdOf(fronts[0], transport).start(t),
+				plain.crowdOf(fronts[1], transport).start(t),
+			}
+			for i, nodes := range sites {
+				o := crowds[i].outcome(t)
+				o.assertHeld(t)
+				o.assertSpread(t, nodes)
+			}
+		})
+	}
+}

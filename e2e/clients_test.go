@@ -1,0 +1,145 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// crowd is what testdata/socketio/clients.js is told to do; its fields are
+// described there.
+type crowd struct {
+	URL                string   `json:"url"`
+	Path               string   `json:"path,omitempty"`
+	Clients            int      `json:"clients"`
+	Transports         []string `json:"transports"`
+	Messages           int      `json:"messages"`
+	MaxBytes           int      `json:"maxBytes"`
+	RejectUnauthorized bool     `json:"rejectUnauthorized"`
+	Hold               string   `json:"hold,omitempty"`
+	Pause              int      `json:"pause,omitempty"`
+	Guard              int64    `json:"guard"`
+}
+
+// outcome is what clients.js measured; its fields are described there.
+type outcome struct {
+	Clients         int            `json:"clients"`
+	Connected       int            `json:"connected"`
+	Answers         int            `json:"answers"`
+	WrongNode       int            `json:"wrongNode"`
+	Mismatched      int            `json:"mismatched"`
+	Disconnects     int            `json:"disconnects"`
+	Errors          []string       `json:"errors"`
+	ErrorCount      int            `json:"errorCount"`
+	Upgraded        int            `json:"upgraded"`
+	PerNode         map[string]int `json:"perNode"`
+	FinalTransports map[string]int `json:"finalTransports"`
+	SetCookies      int            `json:"setCookies"`
+
+	took time.Duration
+}
+
+// runningCrowd is a crowd that has been started.
+type runningCrowd struct {
+	*process
+	crowd crowd
+	since time.Time
+}
+
+// start starts the crowd.
+func (c crowd) start(t *testing.T) *runningCrowd {
+	t.Helper()
+	requireNodeModules(t)
+	c.Guard = guard.Milliseconds()
+	told, err := json.Marshal(c)
+	require.NoError(t, err)
+	since := time.Now()
+	p := start(t, "clients", nil, "node", filepath.Join(socketioDir, "clients.js"), string(told))
+	return &runningCrowd{process: p, crowd: c, since: since}
+}
+
+// run starts the crowd and waits for what it has to say.
+func (c crowd) run(t *testing.T) outcome {
+	t.Helper()
+	return c.start(t).outcome(t)
+}
+
+// requireReady waits until all clients of a crowd that holds are up.
+func (r *runningCrowd) requireReady(t *testing.T) {
+	t.Helper()
+	var ready struct {
+		Ready     bool
+		Connected int
+	}
+	line := r.line(t)
+	require.NoError(t, json.Unmarshal([]byte(line), &ready), "reading %q", line)
+	require.True(t, ready.Ready, "reading %q", line)
+	require.Equal(t, r.crowd.Clients, ready.Connected, "clients that are up")
+}
+
+// round has every client of a crowd that listens send something, and waits for
+// the last answer.
+func (r *runningCrowd) round(t *testing.T) {
+	t.Helper()
+	r.tell(t, "round")
+	var answer struct{ Round int }
+	line := r.line(t)
+	require.NoError(t, json.Unmarshal([]byte(line), &answer), "reading %q", line)
+	require.Positive(t, answer.Round, "reading %q", line)
+}
+
+// finish tells a crowd that holds to come to its end.
+func (r *runningCrowd) finish(t *testing.T) outcome {
+	t.Helper()
+	r.tell(t, "finish")
+	return r.outcome(t)
+}
+
+func (r *runningCrowd) tell(t *testing.T, line string) {
+	t.Helper()
+	_, err := io.WriteString(r.stdin, line+"\n")
+	require.NoError(t, err)
+}
+
+func (r *runningCrowd) outcome(t *testing.T) outcome {
+	t.Helper()
+	var o outcome
+	line := r.line(t)
+	require.NoError(t, json.Unmarshal([]byte(line), &o), "reading %q", line)
+	o.took = time.Since(r.since)
+	t.Logf("%s: %s", t.Name(), o)
+	return o
+}
+
+func (o outcome) String() string {
+	return fmt.Sprintf("%d of %d clients, %d answers, %d errors, %d disconnects, upgraded %d, nodes %v, %.1f s",
+		o.Connected, o.Clients, o.Answers, o.ErrorCount, o.Disconnects, o.Upgraded, o.PerNode, o.took.Seconds())
+}
+
+// assertHeld checks that every client kept its session from beginning to end.
+func (o outcome) assertHeld(t *testing.T) {
+	t.Helper()
+	assert.Equal(t, o.Clients, o.Connected, "clients that a node greeted")
+	assert.Zero(t, o.ErrorCount, "errors, the first of them: %q", o.Errors)
+	assert.Zero(t, o.Disconnects, "sessions lost")
+	assert.Zero(t, o.WrongNode, "answers from another node than the one that greeted")
+	assert.Zero(t, o.Mismatched, "payloads that came back different")
+	assert.Zero(t, o.SetCookies, "cookies set")
+}
+
+// assertSpread checks that all of the nodes took part, and that the fullest
+// holds at most one and a half times the mean.
+func (o outcome) assertSpread(t *testing.T, nodes []*node) {
+	t.Helper()
+	mean := float64(o.Connected) / float64(len(nodes))
+	assert.Len(t, o.PerNode, len(nodes), "nodes that greeted clients")
+	for _, n := range nodes {
+		assert.LessOrEqual(t, float64(o.PerNode[n.name]), 1.5*mean, "sessions on node %s, of %v", n.name, o.PerNode)
+	}
+}

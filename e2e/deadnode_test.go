@@ -1,0 +1,24 @@
+package e2e
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// One of the upstreams refuses connections. Nobody who connects may notice.
+func TestCaddyOpensSessionsBesideADeadNode(t *testing.T) {
+	nodes := startNodes(t, []string{"a", "b"})
+	f := caddyShorthand.serve(t, site{upstreams: append([]string{freeAddress(t)}, addresses(nodes)...)})[0]
+
+	perNode := map[string]int{}
+	for range 60 {
+		e := newEngine(t, f)
+		e.handshakeReply(t)
+		greeter := e.connect(t)
+		assert.Equal(t, greeter, e.echo(t, "still there"))
+		perNode[greeter]++
+	}
+	t.Logf("%s: 60 sessions, nodes %v", t.Name(), perNode)
+	assert.Len(t, perNode, len(nodes))
+}

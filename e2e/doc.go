@@ -1,0 +1,4 @@
+// Package e2e holds the tests that start the real programs: Caddy in front of
+// stock Socket.IO nodes, and stock clients against it. Everything listens on
+// loopback, on ports that were free.
+package e2e

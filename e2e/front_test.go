@@ -1,0 +1,59 @@
+package e2e
+
+import (
+	"crypto/tls"
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// site is what a host is asked to serve on an address of its own.
+type site struct {
+	upstreams []string // the nodes' addresses
+	secure    bool     // HTTPS, with a certificate nobody knows
+	encode    bool     // compress replies with gzip
+}
+
+// front is the address of a site that a host serves.
+type front struct {
+	url string // scheme://host:port
+}
+
+// host is a program under test. The same cases run against each.
+type host interface {
+	// serve starts the host, one front for each site, and returns them once
+	// all of them answer. It ends with the test.
+	serve(t *testing.T, sites ...site) []front
+}
+
+// get asks the front for a path with a connection of its own.
+func (f front) get(path string) (*http.Response, error) {
+	client := http.Client{
+		Timeout: guard,
+		Transport: &http.Transport{
+			DisableKeepAlives: true,
+			TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // the certificate is the host's own
+		},
+	}
+	resp, err := client.Get(f.url + path)
+	if err == nil {
+		_ = resp.Body.Close()
+	}
+	return resp, err
+}
+
+// requireAnswers waits until the front answers a request, whatever it says, for
+// as long as the process behind it runs.
+func (f front) requireAnswers(t *testing.T, p *process) {
+	t.Helper()
+	requireSoon(t, p.name+" answers at "+f.url, func() bool {
+		select {
+		case <-p.exited:
+			require.FailNow(t, p.name+" has ended", p.log.tail())
+		default:
+		}
+		_, err := f.get("/")
+		return err == nil
+	})
+}

@@ -1,0 +1,82 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// node is a running Socket.IO server, testdata/socketio/node.js.
+type node struct {
+	*process
+	name string
+	addr string // host:port
+}
+
+// startNodes starts one node for each name and returns them once all are up.
+// The flags are those of node.js.
+func startNodes(t *testing.T, names []string, flags ...string) []*node {
+	t.Helper()
+	requireNodeModules(t)
+	nodes := make([]*node, len(names))
+	for i, name := range names {
+		argv := append([]string{"node", filepath.Join(socketioDir, "node.js"), "--name", name}, flags...)
+		nodes[i] = &node{name: name, process: start(t, "node "+name, nil, argv...)}
+	}
+	for _, n := range nodes {
+		var up struct{ Port int }
+		line := n.line(t)
+		require.NoError(t, json.Unmarshal([]byte(line), &up), "reading %q of node %s", line, n.name)
+		n.addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(up.Port))
+	}
+	return nodes
+}
+
+// whoami is what a node says of itself.
+type whoami struct {
+	Node    string
+	Clients int // open sessions
+	Waiting int // of them, those whose poll waits at the node
+}
+
+func (n *node) whoami(t *testing.T) whoami {
+	t.Helper()
+	resp, err := http.Get("http://" + n.addr + "/whoami")
+	require.NoError(t, err)
+	defer func() { _ = resp.Body.Close() }()
+	var answer whoami
+	require.NoError(t, json.NewDecoder(resp.Body).Decode(&answer))
+	return answer
+}
+
+func addresses(nodes []*node) []string {
+	addrs := make([]string, len(nodes))
+	for i, n := range nodes {
+		addrs[i] = n.addr
+	}
+	return addrs
+}
+
+func requireNodeModules(t *testing.T) {
+	t.Helper()
+	for _, module := range []string{"socket.io", "socket.io-client"} {
+		_, err := os.Stat(filepath.Join(socketioDir, "node_modules", module))
+		require.NoError(t, err, "the Socket.IO packages are not installed: run make deps")
+	}
+}
+
+// freeAddress returns a loopback address on which nothing listens.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { require.NoError(t, listener.Close()) }()
+	return fmt.Sprint(listener.Addr())
+}

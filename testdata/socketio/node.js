@@ -1,0 +1,121 @@
+"use strict";
+
+// One real Socket.IO node: a stock server that says which node it is.
+//
+//   node node.js --name a --port 3001
+//
+// When it is up it prints one line to stdout, {"name":"a","port":3001}, and
+// nothing else. It exits on SIGTERM, on SIGINT and when its standard input
+// closes, so that it cannot outlive the program that started it, not even one
+// that was killed. Keep its standard input open for as long as you want it.
+//
+// To a client it does this:
+//
+//   on connection       emits "hello" {node}
+//   "echo" payload ack  acknowledges with {node, payload}
+//   "push" payload ack  emits "pushed" payload to the same client, and once the
+//                       client has acknowledged that, acknowledges with {node}
+//
+// and over plain HTTP: GET /health says "ok", GET /whoami says
+// {"node": name, "clients": open Engine.IO sessions, "waiting": those of them
+// whose poll waits here for something to be said}.
+
+const http = require("node:http");
+const { parseArgs } = require("node:util");
+
+const { values: flags } = parseArgs({
+  options: {
+    name: { type: "string" },
+    port: { type: "string", default: "0" }, // 0: any free one
+    host: { type: "string", default: "127.0.0.1" },
+    path: { type: "string", default: "/socket.io" },
+    socketio: { type: "string", default: "4" }, // the major version: 4 or 2
+    "allow-eio3": { type: "boolean", default: false }, // 4 only: serve Engine.IO 3 clients too
+    compression: { type: "boolean", default: false }, // compress every reply and every frame
+    "initial-packet": { type: "string" }, // 4 only (2 sends its CONNECT): a message behind the open packet
+    "ping-interval": { type: "string" }, // milliseconds
+    "ping-timeout": { type: "string" }, // milliseconds
+    cors: { type: "boolean", default: false }, // allow every origin, with credentials
+    trace: { type: "boolean", default: false }, // say X-Node and X-Seen (the request's URL) in every reply
+  },
+});
+
+function refuse(problem) {
+  console.error(`node.js: ${problem}`);
+  process.exit(2);
+}
+
+if (!flags.name) refuse("--name is required");
+if (flags.socketio !== "4" && flags.socketio !== "2") refuse(`--socketio is 4 or 2, not ${flags.socketio}`);
+if (flags.socketio === "2" && flags["allow-eio3"]) refuse("--allow-eio3 is for --socketio 4");
+if (flags.socketio === "2" && flags["initial-packet"]) refuse("--initial-packet is for --socketio 4");
+
+function number(flag) {
+  const value = Number(flags[flag]);
+  if (!Number.isInteger(value) || value < 0) refuse(`--${flag} is a whole number, not ${flags[flag]}`);
+  return value;
+}
+
+const name = flags.name;
+
+const options = { path: flags.path, serveClient: false };
+if (flags["ping-interval"]) options.pingInterval = number("ping-interval");
+if (flags["ping-timeout"]) options.pingTimeout = number("ping-timeout");
+if (flags.compression) {
+  options.httpCompression = { threshold: 0 };
+  options.perMessageDeflate = { threshold: 0 };
+}
+if (flags.socketio === "4") {
+  if (flags.cors) options.cors = { origin: true, credentials: true };
+  if (flags["allow-eio3"]) options.allowEIO3 = true;
+  if (flags["initial-packet"]) options.initialPacket = flags["initial-packet"];
+}
+
+const server = http.createServer((req, res) => {
+  const path = req.url.split("?", 1)[0];
+  if (req.method === "GET" && path === "/health") {
+    res.writeHead(200, { "Content-Type": "text/plain" }).end("ok");
+  } else if (req.method === "GET" && path === "/whoami") {
+    const sessions = Object.values(io.engine.clients);
+    const waiting = sessions.filter(({ transport }) => transport.name === "polling" && transport.writable);
+    const answer = JSON.stringify({ node: name, clients: sessions.length, waiting: waiting.length });
+    res.writeHead(200, { "Content-Type": "application/json" }).end(answer);
+  } else {
+    res.writeHead(404, { "Content-Type": "text/plain" }).end("not found");
+  }
+});
+
+const io =
+  flags.socketio === "4"
+    ? new (require("socket.io").Server)(server, options)
+    : require("socket.io-2")(server, options);
+
+if (flags.trace) {
+  server.prependListener("request", (req, res) => {
+    res.setHeader("X-Node", name);
+    res.setHeader("X-Seen", req.url);
+  });
+}
+
+io.on("connection", (socket) => {
+  socket.on("echo", (payload, ack) => {
+    ack({ node: name, payload });
+  });
+  socket.on("push", (payload, ack) => {
+    socket.emit("pushed", payload, () => ack({ node: name }));
+  });
+  socket.emit("hello", { node: name });
+});
+
+server.on("error", (error) => {
+  console.error(`node.js: ${error.message}`);
+  process.exit(1);
+});
+
+server.listen(number("port"), flags.host, () => {
+  console.log(JSON.stringify({ name, port: server.address().port }));
+});
+
+for (const event of ["end", "close", "error"]) process.stdin.on(event, () => process.exit(0));
+process.stdin.resume();
+for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => process.exit(0));
