@@ -54,7 +54,8 @@ type AffinitySelection struct {
 
 	// The policy that selects an upstream for a new session. Default:
 	// `least_conn`, under which an open poll or WebSocket counts as a request,
-	// so that sessions are spread evenly.
+	// so that sessions are spread evenly; where several upstreams have the
+	// fewest requests, they take turns.
 	FallbackRaw json.RawMessage `json:"fallback,omitempty" caddy:"namespace=http.reverse_proxy.selection_policies inline_key=policy"`
 
 	fallback reverseproxy.Selector
@@ -85,7 +86,8 @@ func (a *AffinitySelection) Provision(ctx caddy.Context) error {
 	a.tags = newTagIndex(secret)
 
 	if a.FallbackRaw == nil {
-		a.FallbackRaw = caddyconfig.JSONModuleObject(reverseproxy.LeastConnSelection{}, "policy", "least_conn", nil)
+		a.fallback = new(leastBusy)
+		return nil
 	}
 	mod, err := ctx.LoadModule(a, "FallbackRaw")
 	if err != nil {

@@ -81,7 +81,7 @@ func TestSelectFollowsTheTagThroughChangingPools(t *testing.T) {
 		require.Same(t, pool[0], policy.Select(pool, req, nil))
 		require.Equal(t, core.ByLost, rt.by)
 	}
-	assert.LessOrEqual(t, len(policy.tags.entries.Load().tags), spareTags+2*10, "tags of upstreams that are gone are dropped")
+	assert.LessOrEqual(t, len(policy.tags.entries.Load().tags), spareUpstreams+2*10, "tags of upstreams that are gone are dropped")
 }
 
 func TestSelectWhereTwoUpstreamsHaveOneAddress(t *testing.T) {
@@ -133,6 +133,27 @@ func TestSelectWithoutAWriter(t *testing.T) {
 		req, _ := newRequest(t, "")
 		assert.NotNil(t, policy.Select(pool, req, nil))
 	}
+}
+
+func TestSelectSpreadsNewSessionsEvenly(t *testing.T) {
+	policy := newPolicy(t, "")
+	pool := newPool(1, 3)
+	chosen := map[*reverseproxy.Upstream]int{}
+	for range 30 {
+		req, _ := newRequest(t, "")
+		chosen[policy.Select(pool, req, nil)]++
+	}
+	for _, upstream := range pool {
+		assert.Equal(t, 10, chosen[upstream])
+	}
+
+	// One that is new takes its turn, not all of them.
+	pool = append(pool, newPool(100, 1)...)
+	for range 4 {
+		req, _ := newRequest(t, "")
+		chosen[policy.Select(pool, req, nil)]++
+	}
+	assert.Equal(t, 1, chosen[pool[3]])
 }
 
 func TestSelectByManyAtOnce(t *testing.T) {

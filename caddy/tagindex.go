@@ -11,9 +11,9 @@ import (
 	"github.com/eio-affinity/affinity/core"
 )
 
-// spareTags is how many tags of upstreams that are not in the pool at hand the
-// index keeps. Dynamic upstreams come and go, and a tag costs a SHA-256.
-const spareTags = 1024
+// spareUpstreams is how many upstreams that are not in the pool at hand are
+// remembered. Dynamic upstreams come and go and come again.
+const spareUpstreams = 1024
 
 // tagIndex finds an upstream by its tag, and the tag of an upstream. Looking up
 // costs the same however many upstreams there are, as long as they keep their
@@ -90,7 +90,7 @@ func (i *tagIndex) learn(pool reverseproxy.UpstreamPool) *tagEntries {
 	}
 
 	entries := &tagEntries{places: map[string]place{}, tags: map[string]string{}}
-	if len(old.tags) < len(pool)+spareTags {
+	if len(old.tags) < len(pool)+spareUpstreams {
 		maps.Copy(entries.places, old.places)
 		maps.Copy(entries.tags, old.tags)
 	}
