@@ -67,6 +67,9 @@ func TestSocketIOIsWhatItsDocumentationSays(t *testing.T) {
 			lb_policy affinity
 			lb_retries 1
 			stream_close_delay 24h
+			transport http {
+				keepalive 2s
+			}
 		}
 	}`
 	fromShort, err := adapt(short)

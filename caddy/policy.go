@@ -54,8 +54,8 @@ type AffinitySelection struct {
 
 	// The policy that selects an upstream for a new session. Default:
 	// `least_conn`, under which an open poll or WebSocket counts as a request,
-	// so that sessions are spread evenly; where several upstreams have the
-	// fewest requests, they take turns.
+	// so that sessions are spread evenly; sessions of the last few seconds count
+	// too, and of equals each has its turn.
 	FallbackRaw json.RawMessage `json:"fallback,omitempty" caddy:"namespace=http.reverse_proxy.selection_policies inline_key=policy"`
 
 	fallback reverseproxy.Selector
@@ -86,7 +86,7 @@ func (a *AffinitySelection) Provision(ctx caddy.Context) error {
 	a.tags = newTagIndex(secret)
 
 	if a.FallbackRaw == nil {
-		a.fallback = new(leastBusy)
+		a.fallback = newLeastBusy()
 		return nil
 	}
 	mod, err := ctx.LoadModule(a, "FallbackRaw")

@@ -135,27 +135,6 @@ func TestSelectWithoutAWriter(t *testing.T) {
 	}
 }
 
-func TestSelectSpreadsNewSessionsEvenly(t *testing.T) {
-	policy := newPolicy(t, "")
-	pool := newPool(1, 3)
-	chosen := map[*reverseproxy.Upstream]int{}
-	for range 30 {
-		req, _ := newRequest(t, "")
-		chosen[policy.Select(pool, req, nil)]++
-	}
-	for _, upstream := range pool {
-		assert.Equal(t, 10, chosen[upstream])
-	}
-
-	// One that is new takes its turn, not all of them.
-	pool = append(pool, newPool(100, 1)...)
-	for range 4 {
-		req, _ := newRequest(t, "")
-		chosen[policy.Select(pool, req, nil)]++
-	}
-	assert.Equal(t, 1, chosen[pool[3]])
-}
-
 func TestSelectByManyAtOnce(t *testing.T) {
 	policy := newPolicy(t, "")
 	var group sync.WaitGroup

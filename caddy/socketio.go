@@ -1,6 +1,8 @@
 package caddy
 
 import (
+	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -29,6 +31,13 @@ const (
 	// ends at some time what an old config has let in. What waits costs
 	// nothing beside the WebSockets themselves.
 	defaultStreamCloseDelay = caddy.Duration(24 * time.Hour)
+
+	// defaultKeepAlive has idle connections to nodes closed by Caddy, not by
+	// the node. Node.js does it after five seconds (http.Server's
+	// keepAliveTimeout), Caddy by default after two minutes. A message that is
+	// being sent when the node closes is lost, and its session with it: a POST
+	// cannot be sent again.
+	defaultKeepAlive = caddy.Duration(2 * time.Second)
 )
 
 // parseSocketIO parses the socketio directive, which has the syntax of the
@@ -53,13 +62,18 @@ const (
 //	    lb_policy affinity
 //	    lb_retries 1
 //	    stream_close_delay 24h
+//	    transport http {
+//	        keepalive 2s
+//	    }
 //	}
 //
 // The default of lb_retries gives a new session a second try, on another node,
 // when its node refuses the connection; it does not apply where lb_retries or
 // lb_try_duration is given. The default of stream_close_delay lets open
-// WebSockets survive a reload of the config. The policy is always affinity:
-// lb_policy is an error, and fallback says who gets a new session.
+// WebSockets survive a reload of the config. The default of keepalive is shorter
+// than that of Node.js, so that no message is sent on a connection that the node
+// is closing; it does not apply where a transport is given. The policy is always
+// affinity: lb_policy is an error, and fallback says who gets a new session.
 //
 // Without a matcher, it is every request that goes to the upstreams.
 func parseSocketIO(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
@@ -91,7 +105,9 @@ func parseSocketIO(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) 
 	if len(proxy.Upstreams) == 0 && proxy.DynamicUpstreamsRaw == nil {
 		return nil, h.Err("socketio has no upstreams")
 	}
-	options.configure(proxy)
+	if err := options.configure(proxy); err != nil {
+		return nil, err
+	}
 
 	routes := h.NewRoute(matcherSet, &options.handler)
 	for i := range routes {
@@ -110,8 +126,9 @@ type socketIOOptions struct {
 	policy  AffinitySelection
 
 	// triesGiven and delayGiven say which defaults were overridden.
-	triesGiven bool
-	delayGiven bool
+	triesGiven     bool
+	delayGiven     bool
+	transportGiven bool
 }
 
 // take takes the options out of the tokens of a socketio directive.
@@ -138,6 +155,9 @@ func (o *socketIOOptions) take(d *caddyfile.Dispenser) error {
 		case "stream_close_delay":
 			o.delayGiven = true
 			continue
+		case "transport":
+			o.transportGiven = true
+			continue
 		default:
 			continue
 		}
@@ -150,7 +170,7 @@ func (o *socketIOOptions) take(d *caddyfile.Dispenser) error {
 }
 
 // configure gives a proxy the policy, and the defaults of the directive.
-func (o *socketIOOptions) configure(proxy *reverseproxy.Handler) {
+func (o *socketIOOptions) configure(proxy *reverseproxy.Handler) error {
 	if proxy.LoadBalancing == nil {
 		proxy.LoadBalancing = new(reverseproxy.LoadBalancing)
 	}
@@ -161,4 +181,16 @@ func (o *socketIOOptions) configure(proxy *reverseproxy.Handler) {
 	if !o.delayGiven {
 		proxy.StreamCloseDelay = defaultStreamCloseDelay
 	}
+	if o.transportGiven {
+		return nil
+	}
+	transport := new(reverseproxy.HTTPTransport)
+	if proxy.TransportRaw != nil { // an https:// or h2c:// upstream asks for one
+		if err := json.Unmarshal(proxy.TransportRaw, transport); err != nil {
+			return fmt.Errorf("reading the upstreams' transport: %w", err)
+		}
+	}
+	transport.KeepAlive = &reverseproxy.KeepAlive{IdleConnTimeout: defaultKeepAlive}
+	proxy.TransportRaw = caddyconfig.JSONModuleObject(transport, "protocol", "http", nil)
+	return nil
 }
