@@ -123,6 +123,9 @@ func (h *Handler) open(w http.ResponseWriter, r *http.Request, next caddyhttp.Ha
 	}()
 	err := next.ServeHTTP(recorder, r)
 	whole = true
+	if err != nil {
+		rt.fail() // there was no further try to tell
+	}
 
 	opened, closeErr := recorder.Close()
 	if sid := recorder.SID(); sid != "" {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync/atomic"
 
 	"go.uber.org/zap"
@@ -42,8 +43,8 @@ var errOwnFallback = errors.New("affinity cannot be its own fallback: it has to 
 // the session. When the upstream is unhealthy or no longer there, the fallback
 // policy selects, and the node it selects answers "Session ID unknown", on
 // which clients connect anew at once. New sessions, and requests that are not
-// Engine.IO's, go where the fallback policy says; when reverse_proxy tries a
-// new session again, an upstream that was not tried yet is preferred.
+// Engine.IO's, go where the fallback policy says; but when it says an upstream
+// that failed just before, it is asked for another.
 type AffinitySelection struct {
 	// The key of the tags by which clients name their upstreams. It has to be
 	// the same on every proxy in front of the same upstreams. With a secret, a
@@ -60,6 +61,7 @@ type AffinitySelection struct {
 
 	fallback reverseproxy.Selector
 	tags     *tagIndex
+	failures *failures
 	logger   *zap.Logger
 
 	// bypassed is set once there was a warning that the handler is missing.
@@ -84,6 +86,7 @@ func (a *AffinitySelection) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("replacing placeholders in secret: %w", err)
 	}
 	a.tags = newTagIndex(secret)
+	a.failures = newFailures()
 
 	if a.FallbackRaw == nil {
 		a.fallback = newLeastBusy()
@@ -114,30 +117,44 @@ func (a *AffinitySelection) Select(pool reverseproxy.UpstreamPool, req *http.Req
 		a.warnIfBypassed(req)
 		return a.fallback.Select(pool, req, orDiscard(w))
 	}
+	rt.fail() // who is asked again was not served by the one before
+	rt.failures = a.failures
 	if rt.pinned != "" {
 		if upstream := a.tags.find(pool, rt.pinned); upstream != nil && upstream.Healthy() {
 			if upstream.Full() {
 				return nil
 			}
+			rt.selected = upstream.Dial
 			a.logSelected(rt, upstream)
 			return upstream
 		}
 		rt.by = core.ByLost
 	}
 
-	upstream := a.fallback.Select(pool, req, orDiscard(w))
-	if upstream != nil && rt.hasTried(upstream) {
-		// The policy knows nothing of the try before this one. The upstream
-		// that failed may well look best to it, with the fewest requests.
-		if other := a.fallback.Select(rt.untried(pool), req, orDiscard(w)); other != nil {
-			upstream = other
-		}
-	}
+	upstream := a.choose(pool, req, orDiscard(w), rt)
 	if upstream == nil {
 		return nil
 	}
 	rt.choose(upstream, a.tags.tag(pool, upstream))
 	a.logSelected(rt, upstream)
+	return upstream
+}
+
+// choose has the fallback policy select an upstream for a request that could go
+// anywhere: one that has not failed the request, or another just before, as
+// long as there is one.
+func (a *AffinitySelection) choose(pool reverseproxy.UpstreamPool, req *http.Request, w http.ResponseWriter, rt *route) *reverseproxy.Upstream {
+	upstream := a.fallback.Select(pool, req, w)
+	if upstream == nil || !rt.hasTried(upstream) && !a.failures.has(upstream) {
+		return upstream
+	}
+	untried := slices.DeleteFunc(slices.Clone(pool), rt.hasTried)
+	unfailing := slices.DeleteFunc(slices.Clone(untried), a.failures.has)
+	for _, better := range []reverseproxy.UpstreamPool{unfailing, untried} {
+		if other := a.fallback.Select(better, req, w); other != nil {
+			return other
+		}
+	}
 	return upstream
 }
 

@@ -23,24 +23,25 @@ func BenchmarkSelectPinned(b *testing.B) {
 
 		b.Run(fmt.Sprintf("affinity/upstreams=%d", upstreams), func(b *testing.B) {
 			policy := newPolicy(b, "")
-			req, _ := newRequest(b, tagOf(last))
-			benchmarkSelect(b, policy, pool, req, last)
+			req, rt := newRequest(b, tagOf(last))
+			benchmarkSelect(b, policy, pool, req, rt, last)
 		})
 		b.Run(fmt.Sprintf("cookie/upstreams=%d", upstreams), func(b *testing.B) {
 			policy := newCookiePolicy(b)
-			req, _ := newRequest(b, "")
+			req, rt := newRequest(b, "")
 			req.AddCookie(cookieFor(b, policy, last))
-			benchmarkSelect(b, policy, pool, req, last)
+			benchmarkSelect(b, policy, pool, req, rt, last)
 		})
 	}
 }
 
-func benchmarkSelect(b *testing.B, policy reverseproxy.Selector, pool reverseproxy.UpstreamPool, req *http.Request, want *reverseproxy.Upstream) {
+func benchmarkSelect(b *testing.B, policy reverseproxy.Selector, pool reverseproxy.UpstreamPool, req *http.Request, rt *route, want *reverseproxy.Upstream) {
 	b.Helper()
 	w := httptest.NewRecorder()
 	require.Same(b, want, policy.Select(pool, req, w))
 	b.ReportAllocs()
 	for b.Loop() {
+		rt.selected = "" // each is a request's first try
 		policy.Select(pool, req, w)
 	}
 }

@@ -40,6 +40,11 @@ type route struct {
 	// more than one when reverse_proxy tries again.
 	tried []string
 
+	// selected is the dial address of the upstream that the request was given
+	// to last, and failures the policy's memory of those that failed.
+	selected string
+	failures *failures
+
 	// sid is the node's own session ID, as [core.Printable] shows it.
 	sid string
 
@@ -95,18 +100,16 @@ func (rt *route) bindingTag(http.Header) string {
 // choose notes an upstream that the fallback policy chose.
 func (rt *route) choose(upstream *reverseproxy.Upstream, tag string) {
 	rt.chosen = tag
+	rt.selected = upstream.Dial
 	rt.tried = append(rt.tried, upstream.Dial)
 }
 
-// untried returns the upstreams of a pool that were not chosen before.
-func (rt *route) untried(pool reverseproxy.UpstreamPool) reverseproxy.UpstreamPool {
-	others := make(reverseproxy.UpstreamPool, 0, len(pool))
-	for _, upstream := range pool {
-		if !rt.hasTried(upstream) {
-			others = append(others, upstream)
-		}
+// fail notes that the upstream selected last, if any, has failed the request.
+func (rt *route) fail() {
+	if rt.selected != "" {
+		rt.failures.note(rt.selected)
+		rt.selected = ""
 	}
-	return others
 }
 
 // hasTried reports whether an upstream was chosen before.
