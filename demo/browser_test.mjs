@@ -1,0 +1,204 @@
+// Drives a real Chromium over the demo's page; demo_test.go starts both.
+//
+//   node browser_test.mjs <url>
+//
+// CHROMIUM names the browser (default /usr/bin/chromium), DEMO_SCREENSHOTS a
+// directory for pictures (default: none are taken). When the page has shown what
+// it must, it prints "waiting" and reads its standard input: "stopped" means that
+// the demo is gone, which the page must say.
+
+import assert from "node:assert/strict";
+import { mkdirSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+
+const fromNodes = createRequire(new URL("../testdata/socketio/package.json", import.meta.url));
+const { chromium } = fromNodes("playwright-core");
+
+const [url] = process.argv.slice(2);
+const screenshots = process.env.DEMO_SCREENSHOTS;
+const guard = 90_000; // milliseconds; every wait is for a condition and this only ends a hopeless one
+
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
+  args: [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+  ],
+});
+const context = await browser.newContext();
+const page = await context.newPage();
+page.setDefaultTimeout(guard);
+
+const faults = []; // what must never happen, whenever it does
+page.on("pageerror", (error) => faults.push(`error on the page: ${error.stack}`));
+page.on("console", (message) => {
+  if (/content security policy/i.test(message.text())) faults.push(message.text());
+});
+page.on("request", (request) => {
+  if (new URL(request.url()).host !== new URL(url).host) faults.push(`request to ${request.url()}`);
+});
+page.on("response", async (response) => {
+  const cookie = await response.headerValue("set-cookie").catch(() => null);
+  if (cookie !== null) faults.push(`${response.url()} set a cookie: ${cookie}`);
+});
+
+function say(text) {
+  console.log(text);
+}
+
+// look is the page's state, as plain values.
+function look() {
+  return page.evaluate(() => ({
+    sessions: window.demo.sessions.map(({ name, kind, state, node, transport, tag, answered, wrong, lost }) => ({
+      name, kind, state, node, transport, tag, answered, wrong, lost,
+    })),
+    nodes: window.demo.nodes.map(({ name, running }) => ({ name, running })),
+    events: window.demo.events.map(({ tone, text }) => `${tone}: ${text}`),
+    totals: window.demo.totals(),
+  }));
+}
+
+// untilAllUp waits until every session is up on its final transport and has
+// `more` answers beyond those it has now.
+async function untilAllUp(more) {
+  try {
+    await page.waitForFunction(
+      (wanted) => {
+        const sessions = window.demo?.sessions ?? [];
+        window.answeredBefore ??= sessions.map((session) => session.answered);
+        const final = { polling: "polling", upgraded: "websocket", websocket: "websocket" };
+        return (
+          sessions.length === 9 &&
+          sessions.every(
+            (session, i) =>
+              session.state === "up" &&
+              session.transport === final[session.kind] &&
+              session.answered >= window.answeredBefore[i] + wanted,
+          )
+        );
+      },
+      more,
+      { timeout: guard, polling: 100 },
+    );
+  } catch (error) {
+    throw new Error(`not all sessions came up: ${JSON.stringify(await look(), null, 1)}`, { cause: error });
+  } finally {
+    await page.evaluate(() => delete window.answeredBefore);
+  }
+  const seen = await look();
+  assert.equal(seen.totals.wrong, 0, "an answer came from a wrong node");
+  assert.equal(seen.totals.unexplained, 0, `a session was lost though its node ran:\n${seen.events.join("\n")}`);
+  await checkPicture(seen);
+  return seen;
+}
+
+// checkPicture compares what the page shows with what it knows.
+async function checkPicture(seen) {
+  await page.waitForFunction(() => document.querySelector("[data-total=up] dd").textContent === "9 / 9");
+  for (const session of seen.sessions) {
+    const row = page.locator(`tr[data-session="${session.name}"]`);
+    assert.equal(await row.getAttribute("data-node"), session.node, session.name);
+    assert.equal(await row.getAttribute("data-state"), "up", session.name);
+    assert.equal(await row.locator(".badge").textContent(), session.node, session.name);
+    assert.equal(await row.locator("td.wrong").textContent(), "0", session.name);
+  }
+  for (const node of seen.nodes) {
+    const here = seen.sessions.filter((session) => session.node === node.name);
+    const card = page.locator(`.node[data-node="${node.name}"]`);
+    assert.equal(await card.getAttribute("data-sessions"), String(here.length), `sessions on the card of node ${node.name}`);
+    assert.equal(await card.locator(".dots li").count(), here.length, `dots on the card of node ${node.name}`);
+  }
+}
+
+const sizes = { wide: { width: 1280, height: 800 }, narrow: { width: 390, height: 844 } };
+
+// picture checks that nothing sticks out at the side and takes the screenshots.
+async function picture(name) {
+  for (const [size, viewport] of Object.entries(sizes)) {
+    await page.setViewportSize(viewport);
+    const width = await page.evaluate(() => document.documentElement.scrollWidth);
+    assert.ok(width <= viewport.width, `${name}: the page is ${width} wide on a screen of ${viewport.width}`);
+    if (!screenshots) continue;
+    mkdirSync(screenshots, { recursive: true });
+    for (const colorScheme of ["light", "dark"]) {
+      await page.emulateMedia({ colorScheme });
+      await page.screenshot({ path: join(screenshots, `${name}-${size}-${colorScheme}.png`), fullPage: true });
+    }
+  }
+  await page.setViewportSize(sizes.wide);
+}
+
+async function press(node, label, running) {
+  await page.getByRole("button", { name: `${label} ${node}`, exact: true }).click();
+  await page.waitForSelector(`.node[data-node="${node}"][data-running="${running}"]`);
+}
+
+function onNode(seen, node) {
+  return seen.sessions.filter((session) => session.node === node);
+}
+
+try {
+  await page.goto(url);
+  const before = await untilAllUp(10);
+  say(`all up: ${before.sessions.map((session) => `${session.name} on ${session.node}`).join(", ")}`);
+  for (const session of before.sessions) {
+    assert.equal(session.lost, 0, `${session.name} was lost with every node running:\n${before.events.join("\n")}`);
+    if (session.kind !== "websocket") assert.match(session.tag, /^[A-Za-z0-9_-]{11}$/, `tag of ${session.name}`);
+  }
+  await picture("1-all-up");
+
+  const [victim] = before.nodes
+    .map((node) => node.name)
+    .sort((one, other) => onNode(before, other).length - onNode(before, one).length);
+  const struck = new Set(onNode(before, victim).map((session) => session.name));
+  assert.ok(struck.size > 0, "no node has a session");
+  await press(victim, "Stop node", false);
+  await picture("2-node-stopped");
+  const moved = await untilAllUp(10);
+  for (const session of moved.sessions) {
+    assert.notEqual(session.node, victim, `${session.name} is on the stopped node`);
+    assert.equal(session.lost, struck.has(session.name) ? 1 : 0, `losses of ${session.name}:\n${moved.events.join("\n")}`);
+  }
+  say(`node ${victim} stopped, ${struck.size} sessions moved: ${moved.events.filter((event) => event.includes("back on")).join("; ")}`);
+  await picture("3-recovered");
+
+  await press(victim, "Start node", true);
+  const started = await untilAllUp(10);
+  assert.deepEqual(
+    started.sessions.map((session) => [session.node, session.lost]),
+    moved.sessions.map((session) => [session.node, session.lost]),
+    "starting a node moved a session",
+  );
+  await page.reload();
+  const again = await untilAllUp(10);
+  assert.ok(onNode(again, victim).length > 0, `the restarted node ${victim} got no new session`);
+  for (const session of onNode(again, victim)) {
+    const known = onNode(before, victim).find((other) => other.tag)?.tag;
+    if (session.tag && known) assert.equal(session.tag, known, "a node's tag is the same after a restart");
+  }
+  assert.equal(again.totals.lost, 0, `a session was lost with every node running:\n${again.events.join("\n")}`);
+  say(`node ${victim} started, page reloaded: ${onNode(again, victim).length} sessions on it`);
+  await picture("4-started-again");
+
+  assert.deepEqual(await context.cookies(), [], "the browser holds a cookie");
+  assert.deepEqual(faults, []);
+
+  say("waiting");
+  for await (const line of createInterface({ input: process.stdin })) {
+    assert.equal(line, "stopped");
+    await page.waitForSelector("#notice:not([hidden])");
+    assert.match(await page.textContent("#notice"), /does not answer/);
+    say("the page says that the demo is gone");
+    break;
+  }
+} finally {
+  await browser.close();
+}
+process.exit(0);
