@@ -87,9 +87,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 
 	rt.handled = true
 	defer func() { rt.handled = false }()
-	rt.by, rt.pinned = core.Weigh(req, h.mode)
+	rt.by, rt.pinned = core.Weigh(req, h.mode, 1)
 	if rt.pinned != "" {
-		rt.sid = core.PrintableRaw(req.Unbind(r))
+		rt.sid = core.PrintableRaw(req.Unbind(r, rt.pinned))
 		return next.ServeHTTP(w, r)
 	}
 	rt.sid = core.PrintableRaw(req.SID)

@@ -19,15 +19,15 @@ const (
 )
 
 // Weigh returns the evidence that a request carries under a mode, and the tag
-// that it points to, if any.
-func Weigh(req Request, mode Mode) (by Evidence, tag string) {
+// of so many levels that it points to, if any.
+func Weigh(req Request, mode Mode, levels int) (by Evidence, tag string) {
 	switch {
 	case req.IsHandshake():
 		return ByNew, ""
 	case !mode.Binds(req.Version):
 		return "", ""
 	}
-	if tag = req.Tag(); tag == "" {
+	if tag = req.Tag(levels); tag == "" {
 		return ByLost, ""
 	}
 	return BySID, tag

@@ -35,13 +35,13 @@ func FuzzParseRequest(f *testing.F) {
 		if !strings.Contains(query, req.SID) || !strings.Contains(query, req.Transport) {
 			t.Fatalf("%+v is not of %q", req, query)
 		}
-		tag := req.Tag()
-		if tag != "" && !ValidTag(tag) || !headerSafe(tag) || !headerSafe(PrintableRaw(req.SID)) {
+		tag := req.Tag(1)
+		if tag != "" && !ValidTag(tag, 1) || !headerSafe(tag) || !headerSafe(PrintableRaw(req.SID)) {
 			t.Fatalf("tag %q, sid %q: not safe", tag, PrintableRaw(req.SID))
 		}
 
 		r := &http.Request{URL: &url.URL{Path: "/", RawQuery: query}, RequestURI: "/?" + query}
-		sid := req.Unbind(r)
+		sid := req.Unbind(r, tag)
 		if tag == "" {
 			if r.URL.RawQuery != query || r.RequestURI != "/?"+query {
 				t.Fatalf("%q became %q", query, r.URL.RawQuery)
@@ -59,7 +59,8 @@ func FuzzParseRequest(f *testing.F) {
 
 // isWithout reports whether got is query without the mark behind one "sid=".
 func isWithout(got, query, mark string) bool {
-	for from := 0; ; {
+	from := 0
+	for {
 		i := strings.Index(query[from:], "sid="+mark)
 		if i < 0 {
 			return false
@@ -78,12 +79,12 @@ func FuzzSplit(f *testing.F) {
 	f.Add("", "a.b.c")
 	f.Add("a\r\nb", "%2e")
 	f.Fuzz(func(t *testing.T, tag, sid string) {
-		gotTag, gotSID, bound := Split(Bind(tag, sid))
-		want := ValidTag(tag) && sid != "" && len(sid) <= 3*maxSID
+		gotTag, gotSID, bound := Split(Bind(tag, sid), 1)
+		want := ValidTag(tag, 1) && sid != "" && len(sid) <= 3*maxSID
 		if want && (!bound || gotTag != tag || gotSID != sid) {
 			t.Fatalf("Split(Bind(%q, %q)) = %q, %q, %v", tag, sid, gotTag, gotSID, bound)
 		}
-		if bound && (!ValidTag(gotTag) || !headerSafe(gotTag) || Bind(gotTag, gotSID) != Bind(tag, sid)) {
+		if bound && (!ValidTag(gotTag, 1) || !headerSafe(gotTag) || Bind(gotTag, gotSID) != Bind(tag, sid)) {
 			t.Fatalf("Split(%q) = %q, %q", Bind(tag, sid), gotTag, gotSID)
 		}
 	})

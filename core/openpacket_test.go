@@ -203,7 +203,7 @@ func BenchmarkParseRequest(b *testing.B) {
 	b.ReportAllocs()
 	for i := 0; i < b.N; i++ {
 		req, _ := ParseRequest(query)
-		if req.Tag() == "" {
+		if req.Tag(1) == "" {
 			b.Fatal("no tag")
 		}
 	}

@@ -3,6 +3,7 @@ package core
 import (
 	"net/http"
 	"strconv"
+	"strings"
 )
 
 // maxOpen is how much of a reply the recorder holds back at most, in bytes. A
@@ -121,7 +122,8 @@ func (r *Recorder) Close() (opened bool, err error) {
 	if !opened {
 		return false, r.pass()
 	}
-	if tag := r.tag(r.w.Header()); ValidTag(tag) {
+	tag := r.tag(r.w.Header())
+	if levels := 1 + strings.Count(tag, separator); ValidTag(tag, levels) {
 		r.bind(packet, tag)
 	}
 	return true, r.pass()

@@ -54,7 +54,8 @@ func ParseRequest(query string) (Request, bool) {
 // the first value, the offset of that value, and how often the parameter
 // occurs, of which it counts no more than two.
 func parameter(query, name string) (value string, at, times int) {
-	for from := 0; ; {
+	from := 0
+	for {
 		i := strings.Index(query[from:], name)
 		if i < 0 {
 			return value, at, times
@@ -83,30 +84,33 @@ func (r Request) IsHandshake() bool {
 
 // Tag returns the tag of a bound session ID, and "" when the session ID is not
 // a bound one: see [Split].
-func (r Request) Tag() string {
+func (r Request) Tag(levels int) string {
 	if r.repeated {
 		return ""
 	}
-	tag, _, _ := Split(r.SID)
+	tag, _, _ := Split(r.SID, levels)
 	return tag
 }
 
-// Unbind takes the tag off the session ID, in the query of req and in its
-// RequestURI, so that the node sees its own session ID. It returns that
-// session ID, raw. A session ID that is not a bound one stays as it is.
-func (r Request) Unbind(req *http.Request) string {
-	tag, sid, bound := Split(r.SID)
-	if !bound || r.repeated {
+// Unbind takes the tag that Tag has returned off the session ID, in the query
+// of req and in its RequestURI, so that the node sees its own session ID. It
+// returns that session ID, raw.
+func (r Request) Unbind(req *http.Request, tag string) string {
+	if tag == "" {
 		return r.SID
 	}
-	query := r.query[:r.sidAt] + r.query[r.sidAt+len(tag)+len(separator):]
+	mark := len(tag) + len(separator)
+	query := r.query[:r.sidAt] + r.query[r.sidAt+mark:]
+	req.URL.RawQuery = query
 	// Hosts forward the one or the other: Caddy the URL, Traefik the
-	// RequestURI.
+	// RequestURI. The two may differ: Traefik replaces the semicolons of the
+	// URL's query only.
 	if path := strings.TrimSuffix(req.RequestURI, r.query); path != req.RequestURI {
 		req.RequestURI = path + query
+	} else {
+		req.RequestURI = req.URL.RequestURI()
 	}
-	req.URL.RawQuery = query
-	return sid
+	return r.SID[mark:]
 }
 
 // OpensByPolling reports whether req, whose query r is, asks for a session

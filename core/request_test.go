@@ -55,7 +55,7 @@ func TestParseRequest(t *testing.T) {
 			if got := req.IsHandshake(); got != tc.handshake {
 				t.Errorf("IsHandshake = %v, want %v", got, tc.handshake)
 			}
-			if got := req.Tag(); got != tc.tag {
+			if got := req.Tag(1); got != tc.tag {
 				t.Errorf("Tag = %q, want %q", got, tc.tag)
 			}
 		})
@@ -81,7 +81,7 @@ func TestUnbind(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			r := httptest.NewRequest(http.MethodGet, "/socket.io/?"+tc.query, http.NoBody)
 			req, _ := ParseRequest(r.URL.RawQuery)
-			if sid := req.Unbind(r); sid != tc.sid {
+			if sid := req.Unbind(r, req.Tag(1)); sid != tc.sid {
 				t.Errorf("sid = %q, want %q", sid, tc.sid)
 			}
 			if r.URL.RawQuery != tc.want {
@@ -94,12 +94,12 @@ func TestUnbind(t *testing.T) {
 	}
 }
 
-func TestUnbindLeavesAForeignRequestURI(t *testing.T) {
+func TestUnbindWithARequestURIThatDiffers(t *testing.T) {
 	r := httptest.NewRequest(http.MethodGet, "/socket.io/?EIO=4&sid=T.abc", http.NoBody)
-	r.RequestURI = "/elsewhere"
+	r.RequestURI = "/socket.io/?EIO=4;sid=T.abc"
 	req, _ := ParseRequest(r.URL.RawQuery)
-	req.Unbind(r)
-	if r.RequestURI != "/elsewhere" || r.URL.RawQuery != "EIO=4&sid=abc" {
+	req.Unbind(r, req.Tag(1))
+	if r.RequestURI != "/socket.io/?EIO=4&sid=abc" || r.URL.RawQuery != "EIO=4&sid=abc" {
 		t.Errorf("RequestURI = %q, RawQuery = %q", r.RequestURI, r.URL.RawQuery)
 	}
 }

@@ -26,20 +26,28 @@ func Bind(tag, sid string) string {
 	return tag + separator + sid
 }
 
-// Split is the inverse of [Bind] for a session ID as it stands in a query. It
-// reports false, and returns sid as it is, when sid has no valid tag (see
-// [ValidTag]), nothing behind it, or more than a bound session ID can have.
-func Split(sid string) (tag, rest string, bound bool) {
-	i := strings.Index(sid, separator)
-	if i < 0 || !ValidTag(sid[:i]) {
+// Split is the inverse of [Bind] for a session ID as it stands in a query, with
+// a tag of so many levels. It reports false, and returns sid as it is, when sid
+// has no valid tag (see [ValidTag]), nothing behind it, or more than a bound
+// session ID can have.
+func Split(sid string, levels int) (tag, rest string, bound bool) {
+	end := strings.Index(sid, separator)
+	for level := 1; level < levels && end >= 0; level++ {
+		next := strings.Index(sid[end+1:], separator)
+		if next < 0 {
+			return "", sid, false
+		}
+		end += 1 + next
+	}
+	if end < 0 || !ValidTag(sid[:end], levels) {
 		return "", sid, false
 	}
-	rest = sid[i+len(separator):]
+	rest = sid[end+len(separator):]
 	// A query may take three bytes for one.
 	if rest == "" || len(rest) > 3*maxSID {
 		return "", sid, false
 	}
-	return sid[:i], rest, true
+	return sid[:end], rest, true
 }
 
 // Printable returns a session ID for logs and headers: as it is, or "" when it

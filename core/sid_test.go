@@ -17,20 +17,52 @@ func TestTagIsAFunctionOfSecretAndAddress(t *testing.T) {
 	if NewTagger("key").Tag("10.0.0.2:3000") == NewTagger("key").Tag("10.0.0.1:3000") {
 		t.Error("two addresses have one tag")
 	}
-	if tag := NewTagger("key").Tag(""); !ValidTag(tag) || len(tag) != 11 {
+	if tag := NewTagger("key").Tag(""); !ValidTag(tag, 1) || len(tag) != 11 {
 		t.Errorf("tag %q is not one", tag)
 	}
 }
 
 func TestValidTag(t *testing.T) {
 	for _, tag := range []string{"a", "Az09-_", strings.Repeat("x", 64)} {
-		if !ValidTag(tag) {
+		if !ValidTag(tag, 1) {
 			t.Errorf("%q is refused", tag)
 		}
 	}
 	for _, tag := range []string{"", "a.b", "a b", "a\r\nb", "a;b", "a=b", "ä", "%41", strings.Repeat("x", 65)} {
-		if ValidTag(tag) {
+		if ValidTag(tag, 1) {
 			t.Errorf("%q is taken", tag)
+		}
+	}
+	for _, tag := range []string{"a.b", strings.Repeat("x", 64) + "." + strings.Repeat("y", 64)} {
+		if !ValidTag(tag, 2) {
+			t.Errorf("%q is refused", tag)
+		}
+	}
+	for _, tag := range []string{"", "a", ".", "a.", ".b", "a.b.c", "a..b", "a.b c", strings.Repeat("x", 65) + ".b"} {
+		if ValidTag(tag, 2) {
+			t.Errorf("%q is taken for a tag of two levels", tag)
+		}
+	}
+}
+
+func TestSplitWithLevels(t *testing.T) {
+	cases := []struct {
+		name, sid string
+		levels    int
+		tag, rest string
+	}{
+		{"one level", "a.b.c", 1, "a", "b.c"},
+		{"two levels", "a.b.c", 2, "a.b", "c"},
+		{"two levels before a sid with a separator", "a.b.c.d", 2, "a.b", "c.d"},
+		{"too few levels", "a.b", 2, "", "a.b"},
+		{"an empty level", "a..c", 2, "", "a..c"},
+		{"no sid behind them", "a.b.", 2, "", "a.b."},
+		{"no level at all", "abc", 2, "", "abc"},
+	}
+	for _, tc := range cases {
+		tag, rest, bound := Split(tc.sid, tc.levels)
+		if tag != tc.tag || rest != tc.rest || bound != (tc.tag != "") {
+			t.Errorf("%s: %q, %q, %v, want %q, %q", tc.name, tag, rest, bound, tc.tag, tc.rest)
 		}
 	}
 }
@@ -73,7 +105,7 @@ func TestWeigh(t *testing.T) {
 	}
 	for _, tc := range cases {
 		req, _ := ParseRequest(tc.query)
-		if by, tag := Weigh(req, tc.mode); by != tc.by || tag != tc.tag {
+		if by, tag := Weigh(req, tc.mode, 1); by != tc.by || tag != tc.tag {
 			t.Errorf("%s: by %q, tag %q, want %q, %q", tc.name, by, tag, tc.by, tc.tag)
 		}
 	}

@@ -12,9 +12,9 @@ const (
 	// stands for itself in a URL, a header, a cookie, JSON and JavaScript.
 	tagAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
-	// maxTag is the length in bytes of the longest tag. Ours have 11; a host
-	// may bring longer ones of its own.
-	maxTag = 64
+	// maxLevel is the length in bytes of the longest level of a tag. Ours have
+	// 11; a host may bring longer ones of its own.
+	maxLevel = 64
 
 	// tagBytes is how much of a digest makes a tag. With 64 bits, two of a
 	// thousand upstreams share a tag once in 37 trillion configurations.
@@ -49,9 +49,22 @@ func (t Tagger) Tag(address string) string {
 	return base64.RawURLEncoding.EncodeToString(digest[:tagBytes])
 }
 
-// ValidTag reports whether tag can be one: 1 to 64 characters of base64url.
-// Tags come from clients and go into headers and logs, and this is the check
-// that lets nothing else in.
-func ValidTag(tag string) bool {
-	return tag != "" && len(tag) <= maxTag && strings.TrimLeft(tag, tagAlphabet) == ""
+// ValidTag reports whether tag can be one of so many levels: each has 1 to 64
+// characters of base64url, and a "." stands between any two. A tag has one
+// level, unless balancers stand behind one another. Tags come from clients and
+// go into headers and logs, and this is the check that lets nothing else in.
+func ValidTag(tag string, levels int) bool {
+	if levels == 1 {
+		return tag != "" && len(tag) <= maxLevel && strings.TrimLeft(tag, tagAlphabet) == ""
+	}
+	parts := strings.Split(tag, separator)
+	if len(parts) != levels {
+		return false
+	}
+	for _, part := range parts {
+		if !ValidTag(part, 1) {
+			return false
+		}
+	}
+	return true
 }

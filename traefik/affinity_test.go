@@ -1,0 +1,235 @@
+package traefik
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+const (
+	polling = "EIO=4&transport=polling"
+	cookie  = "server_id"
+	value   = "0123456789abcdef"
+)
+
+// balancer is what the middleware sees of Traefik: a load balancer that sets a
+// sticky cookie on the reply unless the request has a good one, and the node
+// behind it.
+type balancer struct {
+	cookies []string
+	reply   http.HandlerFunc
+	seen    *http.Request
+	writer  http.ResponseWriter
+}
+
+func (b *balancer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	b.seen, b.writer = r, w
+	for _, name := range b.cookies {
+		if got, err := r.Cookie(name); err != nil || got.Value != value {
+			http.SetCookie(w, &http.Cookie{Name: name, Value: value, Path: "/"})
+		}
+	}
+	if b.reply != nil {
+		b.reply(w, r)
+		return
+	}
+	_, _ = w.Write([]byte(`0{"sid":"abc"}`))
+}
+
+func newAffinity(t *testing.T, next http.Handler, change func(*Config)) http.Handler {
+	t.Helper()
+	config := CreateConfig()
+	config.CookieNames = []string{cookie}
+	if change != nil {
+		change(config)
+	}
+	handler, err := New(context.Background(), next, config, "io@file")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return handler
+}
+
+func get(handler http.Handler, query string, headers ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(http.MethodGet, "/socket.io/?"+query, http.NoBody)
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Add(headers[i], headers[i+1])
+	}
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, r)
+	return w
+}
+
+func TestAHandshakeIsBoundToTheStickyCookie(t *testing.T) {
+	cases := []struct {
+		name    string
+		change  func(*Config)
+		headers []string
+		body    string
+		cookies string // Set-Cookie, joined
+	}{
+		{name: "that Traefik sets", body: `0{"sid":"` + value + `.abc"}`},
+		{name: "that the request has", headers: []string{"Cookie", "a=1; server_id=" + value}, body: `0{"sid":"` + value + `.abc"}`},
+		{name: "that Traefik sets in place of a bad one", headers: []string{"Cookie", "server_id=gone"}, body: `0{"sid":"` + value + `.abc"}`},
+		{
+			name: "and leaves it to the client when told", body: `0{"sid":"` + value + `.abc"}`, cookies: "server_id=" + value + "; Path=/",
+			change: func(c *Config) { c.ExposeCookie = true },
+		},
+		{
+			name: "of each level", body: `0{"sid":"` + value + "." + value + `.abc"}`,
+			change: func(c *Config) { c.CookieNames = []string{"outer", "inner"} },
+		},
+		{
+			name: "but not under sid off", body: `0{"sid":"abc"}`, cookies: "server_id=" + value + "; Path=/",
+			change: func(c *Config) { c.SID = "off" },
+		},
+	}
+	for _, tc := range cases {
+		tc := tc
+		t.Run(tc.name, func(t *testing.T) {
+			config := Config{CookieNames: []string{cookie}}
+			if tc.change != nil {
+				tc.change(&config)
+			}
+			next := &balancer{cookies: config.CookieNames}
+			w := get(newAffinity(t, next, tc.change), polling, tc.headers...)
+			if w.Body.String() != tc.body {
+				t.Errorf("body %q, want %q", w.Body.String(), tc.body)
+			}
+			if got := strings.Join(w.Header()["Set-Cookie"], "|"); got != tc.cookies {
+				t.Errorf("Set-Cookie %q, want %q", got, tc.cookies)
+			}
+		})
+	}
+}
+
+func TestTheNodeIsAskedNotToCompressAHandshake(t *testing.T) {
+	next := &balancer{cookies: []string{cookie}}
+	get(newAffinity(t, next, nil), polling, "Accept-Encoding", "gzip, br")
+	if got := next.seen.Header.Get("Accept-Encoding"); got != "identity" {
+		t.Errorf("Accept-Encoding %q", got)
+	}
+}
+
+func TestALaterRequestGetsTheCookieBack(t *testing.T) {
+	next := &balancer{cookies: []string{cookie}}
+	handler := newAffinity(t, next, nil)
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodOptions, http.MethodConnect} {
+		r := httptest.NewRequest(http.MethodGet, "/socket.io/?"+polling+"&sid="+value+".abc&t=1", http.NoBody)
+		r.Method = method
+		r.Header.Set("Cookie", `a="1"; server_id=other; b=2`)
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r)
+		if next.writer != http.ResponseWriter(w) {
+			t.Errorf("%s: the writer is not the one that it came with", method)
+		}
+		if got, want := next.seen.Header.Get("Cookie"), "server_id="+value+`; a="1"; b=2`; got != want {
+			t.Errorf("%s: Cookie %q, want %q", method, got, want)
+		}
+		if got, want := next.seen.URL.RawQuery, polling+"&sid=abc&t=1"; got != want || next.seen.RequestURI != "/socket.io/?"+want {
+			t.Errorf("%s: RawQuery %q, RequestURI %q, want %q", method, got, next.seen.RequestURI, want)
+		}
+	}
+}
+
+func TestLevels(t *testing.T) {
+	next := &balancer{cookies: []string{"outer", "inner"}}
+	handler := newAffinity(t, next, func(c *Config) { c.CookieNames = []string{"outer", "inner"} })
+	get(handler, polling+"&sid=o.i.abc")
+	if got := next.seen.Header.Get("Cookie"); got != "inner=i; outer=o" {
+		t.Errorf("Cookie %q", got)
+	}
+	get(handler, polling+"&sid=o.abc")
+	if got := next.seen.Header.Get("Cookie"); got != "" || next.seen.URL.RawQuery != polling+"&sid=o.abc" {
+		t.Errorf("Cookie %q, RawQuery %q for a tag of too few levels", got, next.seen.URL.RawQuery)
+	}
+}
+
+func TestEverythingElsePassesAsItIs(t *testing.T) {
+	for _, query := range []string{
+		"", "page=1", "sid=" + value + ".abc", // no Engine.IO
+		polling + "&sid=abc", polling + "&sid=b!d.abc", polling + "&sid=" + value + "%2Eabc",
+		polling + "&sid=" + strings.Repeat("x", 65) + ".abc", polling + "&sid=a.b&sid=c.d",
+		polling + "&sid=a%3B%20evil%3D1.abc", polling + "&sid=" + value + ".",
+		"EIO=3&transport=polling&sid=" + value + ".abc", "EIO=3&transport=polling",
+		"EIO=4&transport=websocket",
+	} {
+		next := &balancer{}
+		w := get(newAffinity(t, next, nil), query, "Cookie", "a=1", "Accept-Encoding", "br")
+		if next.writer != http.ResponseWriter(w) {
+			t.Errorf("%q: the writer is not the one that it came with", query)
+		}
+		if next.seen.URL.RawQuery != query || next.seen.Header.Get("Cookie") != "a=1" || next.seen.Header.Get("Accept-Encoding") != "br" {
+			t.Errorf("%q became %q, with %v", query, next.seen.URL.RawQuery, next.seen.Header)
+		}
+	}
+}
+
+func TestRepliesThatOpenNoSessionPassAsTheyAre(t *testing.T) {
+	next := &balancer{cookies: []string{cookie}, reply: func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusBadGateway)
+		_, _ = w.Write([]byte("Bad Gateway"))
+	}}
+	w := get(newAffinity(t, next, nil), polling)
+	if w.Code != http.StatusBadGateway || w.Body.String() != "Bad Gateway" || len(w.Header()["Set-Cookie"]) != 1 {
+		t.Errorf("got %d %q, %v", w.Code, w.Body.String(), w.Header())
+	}
+}
+
+func TestACookieThatCannotBeATagBindsNothing(t *testing.T) {
+	next := &balancer{}
+	w := get(newAffinity(t, next, nil), polling, "Cookie", cookie+"=a.b")
+	if w.Body.String() != `0{"sid":"abc"}` {
+		t.Errorf("body %q", w.Body.String())
+	}
+}
+
+func TestAReplyThatBreaksOffIsShownAsItIs(t *testing.T) {
+	next := &balancer{cookies: []string{cookie}, reply: func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(`0{"sid":"ab`))
+		panic(http.ErrAbortHandler)
+	}}
+	handler := newAffinity(t, next, nil)
+	w := httptest.NewRecorder()
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("the panic was swallowed")
+			}
+		}()
+		handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/?"+polling, http.NoBody))
+	}()
+	if w.Body.String() != `0{"sid":"ab` {
+		t.Errorf("body %q", w.Body.String())
+	}
+}
+
+func TestNewRefuses(t *testing.T) {
+	cases := []struct {
+		name   string
+		change func(*Config)
+		want   string
+	}{
+		{"no cookie names", func(c *Config) { c.CookieNames = nil }, "cookieNames is empty"},
+		{"an empty cookie name", func(c *Config) { c.CookieNames = []string{""} }, `cookieNames has ""`},
+		{"a bad cookie name", func(c *Config) { c.CookieNames = []string{"a;b"} }, `cookieNames has "a;b"`},
+		{"a cookie name twice", func(c *Config) { c.CookieNames = []string{"a", "a"} }, `cookieNames has "a" twice`},
+		{"too many cookie names", func(c *Config) { c.CookieNames = strings.Split("a,b,c,d,e,f,g,h,i", ",") }, "cookieNames has 9 names"},
+		{"an unknown sid mode", func(c *Config) { c.SID = "sticky" }, `unknown sid mode "sticky"`},
+		{"an unknown option", func(c *Config) { c.Unknown = map[string]interface{}{"cookieName": "a"} }, "unknown option cookieName"},
+	}
+	for _, tc := range cases {
+		tc := tc
+		t.Run(tc.name, func(t *testing.T) {
+			config := CreateConfig()
+			config.CookieNames = []string{cookie}
+			tc.change(config)
+			_, err := New(context.Background(), &balancer{}, config, "io@file")
+			if err == nil || !strings.Contains(err.Error(), tc.want) || !strings.Contains(err.Error(), "io@file") {
+				t.Errorf("New = %v, want %q of io@file", err, tc.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,77 @@
+package traefik
+
+import (
+	"errors"
+	"fmt"
+	"sort"
+	"strings"
+
+	"github.com/eio-affinity/affinity/core"
+)
+
+// maxLevels is how many sticky cookies, and so balancers behind one another,
+// there may be. Traefik's weighted services nest; nobody nests them this deep.
+const maxLevels = 8
+
+// Config is the configuration of the middleware.
+type Config struct {
+	// CookieNames has the name of the sticky cookie of the service behind the
+	// middleware, its loadBalancer.sticky.cookie.name. For a weighted service
+	// of sticky services it has one name for each level, the outermost first.
+	// Required.
+	CookieNames []string `json:"cookieNames,omitempty" toml:"cookieNames,omitempty" yaml:"cookieNames,omitempty"`
+
+	// SID says which sessions to bind: "auto" binds those of Engine.IO 4
+	// (Socket.IO 3 and 4) and leaves those of Engine.IO 3 (Socket.IO 2), where
+	// the session ID is also the socket.id that applications see; "tag" binds
+	// both; "off" binds none. Default: "auto".
+	SID string `json:"sid,omitempty" toml:"sid,omitempty" yaml:"sid,omitempty"`
+
+	// ExposeCookie leaves Traefik's Set-Cookie on the reply to a handshake, for
+	// clients that keep cookies and are to come back to the same server. When
+	// it is false, the sticky cookie stays in the proxy. Default: false.
+	ExposeCookie bool `json:"exposeCookie,omitempty" toml:"exposeCookie,omitempty" yaml:"exposeCookie,omitempty"`
+
+	// Unknown has the options that are none of the above. Traefik puts them
+	// here, where it would drop them otherwise, so that New can refuse them.
+	Unknown map[string]interface{} `json:"-" mapstructure:",remain" toml:"-" yaml:"-"`
+}
+
+// CreateConfig returns the configuration with its defaults. It is Traefik's
+// entry point, together with [New].
+func CreateConfig() *Config {
+	return &Config{SID: string(core.ModeAuto)}
+}
+
+// check refuses what cannot work, and returns the mode.
+func (c *Config) check() (core.Mode, error) {
+	if len(c.Unknown) > 0 {
+		names := make([]string, 0, len(c.Unknown))
+		for name := range c.Unknown {
+			names = append(names, name)
+		}
+		sort.Strings(names)
+		return "", fmt.Errorf("unknown option %s: there are cookieNames, sid and exposeCookie", strings.Join(names, ", "))
+	}
+	if len(c.CookieNames) == 0 {
+		return "", errors.New("cookieNames is empty: it has to name the sticky cookie of the service")
+	}
+	if len(c.CookieNames) > maxLevels {
+		return "", fmt.Errorf("cookieNames has %d names: %d are the most", len(c.CookieNames), maxLevels)
+	}
+	seen := map[string]bool{}
+	for _, name := range c.CookieNames {
+		if !core.ValidCookieName(name) {
+			return "", fmt.Errorf("cookieNames has %q, which cannot be the name of a cookie", name)
+		}
+		if seen[name] {
+			return "", fmt.Errorf("cookieNames has %q twice", name)
+		}
+		seen[name] = true
+	}
+	mode, err := core.ParseMode(c.SID)
+	if err != nil {
+		return "", err
+	}
+	return mode, nil
+}
