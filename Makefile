@@ -1,0 +1,151 @@
+# The commands of this project. `make` alone lists them.
+
+SHELL         := bash
+.SHELLFLAGS   := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+
+# How long `make fuzz` gives each target.
+FUZZTIME ?= 1m
+
+# Debian packages that the tests need, each with a command of its own name: a
+# browser, unless CHROMIUM names one.
+DEBIAN_PACKAGES := $(if $(CHROMIUM),,chromium)
+
+# How xcaddy builds a user's Caddy. All that compiles Caddy without the race
+# detector does it this way, the tests that call go build themselves too, so
+# that it is compiled once: that takes minutes.
+AS_XCADDY := CGO_ENABLED=0 GOFLAGS='-trimpath -buildvcs=false -tags=nobadger,nomysql,nopgx'
+
+# What runs inside the test's own process, under the race detector.
+UNITS := ./core/... ./caddy/... ./traefik/...
+# What Traefik's interpreter has to run.
+INTERPRETED := core traefik
+# What starts the real programs. One package at a time: on a machine of two
+# cores, two of them would measure each other.
+REAL  := ./e2e/... ./demo/...
+
+NODE_MODULES := testdata/socketio/node_modules/.installed
+TOOLS        := $(patsubst tools/%/go.mod,bin/%,$(wildcard tools/*/go.mod))
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: node-packages build ## Start three Socket.IO nodes and Caddy, and print the address of a page that shows them
+	@$(AS_XCADDY) go build -o bin/demo ./demo
+# exec: whoever stops make stops the demo itself, which stops what it started.
+	@exec bin/demo
+
+.PHONY: test
+test: deps build test-units test-yaegi test-real ## Run every test
+	@echo "==> Every test passed"
+
+.PHONY: test-units
+test-units: bin/gotestsum ## Run the tests of core, caddy and traefik, under the race detector
+	@echo "==> Testing $(UNITS) under the race detector (at first this compiles Caddy for it: minutes)"
+	@CGO_ENABLED=1 bin/gotestsum --format pkgname-and-test-fails -- -race -count=1 -timeout 15m $(UNITS)
+
+# Yaegi wants an absolute GOPATH. It says nothing of a package without tests.
+.PHONY: test-yaegi
+test-yaegi: bin/yaegi ## Run the tests of core and traefik in Traefik's interpreter
+	@mkdir -p bin/gopath/src/github.com/eio-affinity
+	@ln -sfn ../../../../.. bin/gopath/src/github.com/eio-affinity/affinity
+	@for package in $(INTERPRETED); do \
+		echo "==> Testing $$package, interpreted"; \
+		GOPATH="$$PWD/bin/gopath" bin/yaegi test -v -timeout 5m github.com/eio-affinity/affinity/$$package >bin/yaegi.log 2>&1 && \
+			grep -q '^--- PASS' bin/yaegi.log || { cat bin/yaegi.log; exit 1; }; \
+		echo "$$(grep -c '^--- PASS' bin/yaegi.log) passed, 0 failed"; \
+	done
+
+.PHONY: test-real
+test-real: deps build bin/traefik bin/gotestsum bin/xcaddy ## Run the tests that start Caddy, Traefik, Socket.IO nodes and clients, xcaddy, a browser
+	@echo "==> Testing $(REAL) with real programs (minutes)"
+	@$(AS_XCADDY) bin/gotestsum --format testname -- -p 1 -count=1 -timeout 15m $(REAL)
+
+.PHONY: lint
+lint: bin/golangci-lint ## Check the code, its format, and every go.mod
+	@echo "==> Linting (at first this compiles Caddy: minutes)"
+	@$(AS_XCADDY) bin/golangci-lint run ./...
+	@echo "==> Checking go.mod and go.sum, here, in tools/ and in testdata/"
+	@go mod tidy -diff
+	@go mod verify
+	@for module in tools/*/go.mod testdata/traefik/go.mod; do go -C "$${module%go.mod}" mod tidy -diff; done
+
+.PHONY: fmt
+fmt: bin/golangci-lint ## Format the code
+	@bin/golangci-lint fmt
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target, each for FUZZTIME (default 1m)
+	@grep -rHoE --include='*_test.go' --exclude-dir=node_modules '^func Fuzz[A-Za-z0-9_]+' . | sort | \
+	while IFS=: read -r file name; do \
+		folder=$$(dirname "$$file"); name=$${name#func }; \
+		echo "==> Fuzzing $$name in $$folder for $(FUZZTIME)"; \
+		go test -run '^$$' -fuzz "^$$name$$" -fuzztime "$(FUZZTIME)" "$$folder" </dev/null; \
+	done
+
+.PHONY: bench
+bench: ## Run the benchmarks of core, caddy and traefik
+	@echo "==> Running benchmarks (at first this compiles Caddy: minutes)"
+	@$(AS_XCADDY) go test -run '^$$' -bench . -benchmem -timeout 30m $(UNITS)
+
+.PHONY: build
+build: ## Build bin/caddy: Caddy with its standard modules and this one
+	@echo "==> Building bin/caddy (at first this compiles Caddy: minutes)"
+	@$(AS_XCADDY) go build -o bin/caddy ./cmd/caddy
+
+.PHONY: traefik
+traefik: bin/traefik ## Build bin/traefik: the real Traefik, for the tests
+
+# Pinned by a module of its own too, which repeats Traefik's replace lines. It
+# is built without its dashboard, which its module does not hold.
+bin/traefik: testdata/traefik/go.mod testdata/traefik/go.sum
+	@echo "==> Building $@, as pinned in $< (at first this compiles 2,500 packages: minutes)"
+	@version=$$(go -C $(<D) list -m -f '{{.Version}}' github.com/traefik/traefik/v3); \
+	CGO_ENABLED=0 go -C $(<D) build -v -trimpath -o ../../$@ \
+		-ldflags="-s -w -X github.com/traefik/traefik/v3/pkg/version.Version=$${version#v}" tool 2>&1 | \
+	awk '/[ \t:]/ { print; fflush(); next } ++n % 100 == 0 { print "    " n " packages compiled"; fflush() }'
+	@touch $@
+
+.PHONY: deps
+deps: debian-packages node-packages ## Install what the tests need besides Go and Node.js
+
+.PHONY: node-packages
+node-packages: $(NODE_MODULES)
+
+$(NODE_MODULES): testdata/socketio/package.json testdata/socketio/package-lock.json
+	@{ command -v npm && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)'; } >/dev/null || \
+		{ echo "Missing: Node.js 20 or newer, with npm. See https://nodejs.org" >&2; exit 1; }
+	@echo "==> Installing the Socket.IO nodes and clients into testdata/socketio/node_modules"
+	@cd testdata/socketio && npm ci --no-audit --no-fund --no-update-notifier
+	@touch $@
+
+.PHONY: debian-packages
+debian-packages:
+	@missing=; \
+	for package in $(DEBIAN_PACKAGES); do \
+		PATH="$$PATH:/usr/sbin" type -P $$package >/dev/null || missing+=" $$package"; \
+	done; \
+	if [[ -z $$missing ]]; then exit; fi; \
+	if [[ $$(id -u) != 0 ]] || ! type -P apt-get >/dev/null; then \
+		echo "Missing:$$missing. On Debian: sudo apt-get install$$missing" >&2; \
+		echo "Elsewhere, set CHROMIUM to the path of a Chromium or Chrome." >&2; \
+		exit 1; \
+	fi; \
+	echo "==> Installing$$missing from Debian"; \
+	apt-get update; \
+	DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends $$missing
+
+# Every tool is pinned by a module of its own in tools/, so that the module
+# that users depend on requires none of them.
+$(TOOLS): bin/%: tools/%/go.mod tools/%/go.sum
+	@echo "==> Building $@, as pinned in $<"
+	@go -C tools/$* build -trimpath -o ../../$@ tool
+	@touch $@
+
+.PHONY: clean
+clean: ## Remove what was built or installed in this folder
+	rm -rf bin testdata/socketio/node_modules
