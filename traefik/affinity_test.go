@@ -28,7 +28,7 @@ func (b *balancer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	b.seen, b.writer = r, w
 	for _, name := range b.cookies {
 		if got, err := r.Cookie(name); err != nil || got.Value != value {
-			http.SetCookie(w, &http.Cookie{Name: name, Value: value, Path: "/"})
+			w.Header().Add("Set-Cookie", name+"="+value+"; Path=/")
 		}
 	}
 	if b.reply != nil {
@@ -52,10 +52,10 @@ func newAffinity(t *testing.T, next http.Handler, change func(*Config)) http.Han
 	return handler
 }
 
-func get(handler http.Handler, query string, headers ...string) *httptest.ResponseRecorder {
+func get(handler http.Handler, query string, headers http.Header) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(http.MethodGet, "/socket.io/?"+query, http.NoBody)
-	for i := 0; i < len(headers); i += 2 {
-		r.Header.Add(headers[i], headers[i+1])
+	if headers != nil {
+		r.Header = headers
 	}
 	w := httptest.NewRecorder()
 	handler.ServeHTTP(w, r)
@@ -66,13 +66,13 @@ func TestAHandshakeIsBoundToTheStickyCookie(t *testing.T) {
 	cases := []struct {
 		name    string
 		change  func(*Config)
-		headers []string
+		headers http.Header
 		body    string
 		cookies string // Set-Cookie, joined
 	}{
 		{name: "that Traefik sets", body: `0{"sid":"` + value + `.abc"}`},
-		{name: "that the request has", headers: []string{"Cookie", "a=1; server_id=" + value}, body: `0{"sid":"` + value + `.abc"}`},
-		{name: "that Traefik sets in place of a bad one", headers: []string{"Cookie", "server_id=gone"}, body: `0{"sid":"` + value + `.abc"}`},
+		{name: "that the request has", headers: http.Header{"Cookie": {"a=1; server_id=" + value}}, body: `0{"sid":"` + value + `.abc"}`},
+		{name: "that Traefik sets in place of a bad one", headers: http.Header{"Cookie": {"server_id=gone"}}, body: `0{"sid":"` + value + `.abc"}`},
 		{
 			name: "and leaves it to the client when told", body: `0{"sid":"` + value + `.abc"}`, cookies: "server_id=" + value + "; Path=/",
 			change: func(c *Config) { c.ExposeCookie = true },
@@ -94,7 +94,7 @@ func TestAHandshakeIsBoundToTheStickyCookie(t *testing.T) {
 				tc.change(&config)
 			}
 			next := &balancer{cookies: config.CookieNames}
-			w := get(newAffinity(t, next, tc.change), polling, tc.headers...)
+			w := get(newAffinity(t, next, tc.change), polling, tc.headers)
 			if w.Body.String() != tc.body {
 				t.Errorf("body %q, want %q", w.Body.String(), tc.body)
 			}
@@ -107,7 +107,7 @@ func TestAHandshakeIsBoundToTheStickyCookie(t *testing.T) {
 
 func TestTheNodeIsAskedNotToCompressAHandshake(t *testing.T) {
 	next := &balancer{cookies: []string{cookie}}
-	get(newAffinity(t, next, nil), polling, "Accept-Encoding", "gzip, br")
+	get(newAffinity(t, next, nil), polling, http.Header{"Accept-Encoding": {"gzip, br"}})
 	if got := next.seen.Header.Get("Accept-Encoding"); got != "identity" {
 		t.Errorf("Accept-Encoding %q", got)
 	}
@@ -137,11 +137,11 @@ func TestALaterRequestGetsTheCookieBack(t *testing.T) {
 func TestLevels(t *testing.T) {
 	next := &balancer{cookies: []string{"outer", "inner"}}
 	handler := newAffinity(t, next, func(c *Config) { c.CookieNames = []string{"outer", "inner"} })
-	get(handler, polling+"&sid=o.i.abc")
+	get(handler, polling+"&sid=o.i.abc", nil)
 	if got := next.seen.Header.Get("Cookie"); got != "inner=i; outer=o" {
 		t.Errorf("Cookie %q", got)
 	}
-	get(handler, polling+"&sid=o.abc")
+	get(handler, polling+"&sid=o.abc", nil)
 	if got := next.seen.Header.Get("Cookie"); got != "" || next.seen.URL.RawQuery != polling+"&sid=o.abc" {
 		t.Errorf("Cookie %q, RawQuery %q for a tag of too few levels", got, next.seen.URL.RawQuery)
 	}
@@ -157,7 +157,7 @@ func TestEverythingElsePassesAsItIs(t *testing.T) {
 		"EIO=4&transport=websocket",
 	} {
 		next := &balancer{}
-		w := get(newAffinity(t, next, nil), query, "Cookie", "a=1", "Accept-Encoding", "br")
+		w := get(newAffinity(t, next, nil), query, http.Header{"Cookie": {"a=1"}, "Accept-Encoding": {"br"}})
 		if next.writer != http.ResponseWriter(w) {
 			t.Errorf("%q: the writer is not the one that it came with", query)
 		}
@@ -172,7 +172,7 @@ func TestRepliesThatOpenNoSessionPassAsTheyAre(t *testing.T) {
 		w.WriteHeader(http.StatusBadGateway)
 		_, _ = w.Write([]byte("Bad Gateway"))
 	}}
-	w := get(newAffinity(t, next, nil), polling)
+	w := get(newAffinity(t, next, nil), polling, nil)
 	if w.Code != http.StatusBadGateway || w.Body.String() != "Bad Gateway" || len(w.Header()["Set-Cookie"]) != 1 {
 		t.Errorf("got %d %q, %v", w.Code, w.Body.String(), w.Header())
 	}
@@ -180,7 +180,7 @@ func TestRepliesThatOpenNoSessionPassAsTheyAre(t *testing.T) {
 
 func TestACookieThatCannotBeATagBindsNothing(t *testing.T) {
 	next := &balancer{}
-	w := get(newAffinity(t, next, nil), polling, "Cookie", cookie+"=a.b")
+	w := get(newAffinity(t, next, nil), polling, http.Header{"Cookie": {cookie + "=a.b"}})
 	if w.Body.String() != `0{"sid":"abc"}` {
 		t.Errorf("body %q", w.Body.String())
 	}
