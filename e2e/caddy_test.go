@@ -22,7 +22,8 @@ var (
 		return "socketio " + upstreams
 	}}
 	caddyLongForm = caddy{func(upstreams string) string {
-		return "affinity\nreverse_proxy " + upstreams + " {\nlb_policy affinity\n}"
+		return "affinity\nreverse_proxy " + upstreams +
+			" {\nlb_policy affinity\nlb_retries 1\nstream_close_delay 24h\ntransport http {\nkeepalive 2s\n}\n}"
 	}}
 	// caddyCookie is what Caddy has without this module.
 	caddyCookie = caddy{func(upstreams string) string {

@@ -3,11 +3,13 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -72,11 +74,28 @@ func requireNodeModules(t *testing.T) {
 	}
 }
 
-// freeAddress returns a loopback address on which nothing listens.
+// takenPorts has every port that freeAddress has given away.
+var takenPorts sync.Map
+
+// freeAddress returns a loopback address that nothing listens on, for a program
+// that has to be told one. Its port is below those that the kernel gives to
+// outgoing connections: the crowds make thousands, and one could have it by the
+// time that the program listens.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer func() { require.NoError(t, listener.Close()) }()
-	return fmt.Sprint(listener.Addr())
+	const first, last = 15000, 32000
+	for range last - first {
+		port := first + rand.IntN(last-first)
+		address := fmt.Sprintf("127.0.0.1:%d", port)
+		listener, err := net.Listen("tcp", address)
+		if err != nil {
+			continue
+		}
+		require.NoError(t, listener.Close())
+		if _, taken := takenPorts.LoadOrStore(port, true); !taken {
+			return address
+		}
+	}
+	require.FailNow(t, "no free port", "from %d to %d", first, last)
+	return ""
 }
