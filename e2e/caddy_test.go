@@ -48,7 +48,7 @@ func (c caddy) sites(t *testing.T, sites ...site) ([]front, string) {
 		if s.secure {
 			scheme = "https://"
 		}
-		fronts[i] = front{url: scheme + freeAddress(t)}
+		fronts[i] = front{url: scheme + freeAddress(t), tag: "[A-Za-z0-9_-]{11}"}
 		blocks.WriteString(c.block(fronts[i], s))
 	}
 	return fronts, blocks.String()

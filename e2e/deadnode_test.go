@@ -6,10 +6,16 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// One of the upstreams refuses connections. Nobody who connects may notice.
 func TestCaddyOpensSessionsBesideADeadNode(t *testing.T) {
+	testSessionsOpenBesideADeadNode(t, caddyShorthand)
+}
+
+// testSessionsOpenBesideADeadNode has one of the upstreams refuse connections.
+// Nobody who connects may notice.
+func testSessionsOpenBesideADeadNode(t *testing.T, h host) {
+	t.Helper()
 	nodes := startNodes(t, []string{"a", "b"})
-	f := caddyShorthand.serve(t, site{upstreams: append([]string{freeAddress(t)}, addresses(nodes)...)})[0]
+	f := h.serve(t, site{upstreams: append([]string{freeAddress(t)}, addresses(nodes)...)})[0]
 
 	perNode := map[string]int{}
 	for range 60 {

@@ -1,4 +1,4 @@
-// Package e2e holds the tests that start the real programs: Caddy in front of
-// stock Socket.IO nodes, and stock clients against it. Everything listens on
-// loopback, on ports that were free.
+// Package e2e holds the tests that start the real programs: Caddy and Traefik
+// in front of stock Socket.IO nodes, and stock clients against them. Everything
+// listens on loopback, on ports that were free.
 package e2e

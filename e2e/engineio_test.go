@@ -14,10 +14,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// boundSID is what a client must be given: an upstream's tag, a dot, and the
-// node's own sid.
-const boundSID = `^[A-Za-z0-9_-]{11}\.[A-Za-z0-9_-]{20}$`
-
 // engine speaks Engine.IO 4 over long-polling to a front, request by request,
 // so that a test sees what stock clients keep to themselves.
 type engine struct {

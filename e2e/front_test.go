@@ -18,6 +18,28 @@ type site struct {
 // front is the address of a site that a host serves.
 type front struct {
 	url string // scheme://host:port
+	tag string // the pattern of the tags that it gives to sids
+
+	// greets says that it gives a cookie to a client whose session begins with
+	// a WebSocket.
+	greets bool
+
+	// uneven says that it may give one node more sessions than another.
+	uneven bool
+}
+
+// cookies is how many cookies the front sets for so many clients.
+func (f front) cookies(clients int, transports []string) int {
+	if f.greets && transports[0] == "websocket" {
+		return clients
+	}
+	return 0
+}
+
+// boundSID is the pattern of what a client must be given: the tag, a dot, and
+// the node's own sid.
+func (f front) boundSID() string {
+	return "^" + f.tag + `\.[A-Za-z0-9_-]{20}$`
 }
 
 // host is a program under test. The same cases run against each.

@@ -120,6 +120,13 @@ func (o *output) Write(p []byte) (int, error) {
 	return o.data.Write(p)
 }
 
+// String returns all of it.
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.data.String()
+}
+
 // tail returns the last 16 KiB of it.
 func (o *output) tail() string {
 	o.mu.Lock()

@@ -12,8 +12,13 @@ import (
 )
 
 func TestCaddyBindsTheSidOnTheWire(t *testing.T) {
+	testSidOnTheWire(t, caddyShorthand)
+}
+
+func testSidOnTheWire(t *testing.T, h host) {
+	t.Helper()
 	nodes := startNodes(t, []string{"a", "b", "c"}, "--cors", "--trace")
-	f := caddyShorthand.serve(t, site{upstreams: addresses(nodes)})[0]
+	f := h.serve(t, site{upstreams: addresses(nodes)})[0]
 
 	t.Run("a handshake carries a bound sid and sets no cookie", func(t *testing.T) {
 		r := newEngine(t, f).handshakeReply(t)
@@ -25,16 +30,14 @@ func TestCaddyBindsTheSidOnTheWire(t *testing.T) {
 	t.Run("the node sees its own sid and no other", func(t *testing.T) {
 		e := newEngine(t, f)
 		opened := e.handshakeReply(t)
-		_, own, _ := strings.Cut(e.sid, ".")
 		r := e.post(t, "40")
 		assert.Equal(t, opened.Header.Get("X-Node"), r.Header.Get("X-Node"))
-		assert.Equal(t, own, seenSID(t, r))
+		assert.Equal(t, e.ownSID(), seenSID(t, r))
 	})
 
 	t.Run("a preflight reaches the node of its session", func(t *testing.T) {
 		e := newEngine(t, f)
 		opened := e.handshakeReply(t)
-		_, own, _ := strings.Cut(e.sid, ".")
 		r := e.do(t, http.MethodOptions, "", http.Header{
 			"Origin":                        {"https://app.example"},
 			"Access-Control-Request-Method": {"POST"},
@@ -42,12 +45,13 @@ func TestCaddyBindsTheSidOnTheWire(t *testing.T) {
 		assert.Equal(t, http.StatusNoContent, r.StatusCode)
 		assert.Equal(t, "https://app.example", r.Header.Get("Access-Control-Allow-Origin"))
 		assert.Equal(t, opened.Header.Get("X-Node"), r.Header.Get("X-Node"))
-		assert.Equal(t, own, seenSID(t, r))
+		assert.Equal(t, e.ownSID(), seenSID(t, r))
 	})
 
 	for _, sid := range []string{
 		"AAAAAAAAAAAAAAAAAAAA",                  // as a node would make it, but of no session
 		"AAAAAAAAAAA.AAAAAAAAAAAAAAAAAAAA",      // bound to nobody
+		"0123456789abcdef.AAAAAAAAAAAAAAAAAAAA", // so too
 		"not a sid",                             //
 		"bad\r\ntag.AAAAAAAAAAAAAAAAAAAA",       // what a header may not hold
 		".",                                     //
@@ -65,8 +69,13 @@ func TestCaddyBindsTheSidOnTheWire(t *testing.T) {
 }
 
 func TestCaddyHoldsASessionOverHTTP2(t *testing.T) {
+	testSessionOverHTTP2(t, caddyShorthand)
+}
+
+func testSessionOverHTTP2(t *testing.T, h host) {
+	t.Helper()
 	nodes := startNodes(t, []string{"a", "b", "c"})
-	f := caddyShorthand.serve(t, site{upstreams: addresses(nodes), secure: true})[0]
+	f := h.serve(t, site{upstreams: addresses(nodes), secure: true})[0]
 
 	for range 9 {
 		e := newEngine(t, f)
@@ -83,23 +92,27 @@ func TestCaddyHoldsASessionOverHTTP2(t *testing.T) {
 // handshake must stay readable to the proxy, and nothing else need.
 func TestCaddyHoldsACompressedSessionWith(t *testing.T) {
 	for _, s := range settings {
-		if !s.compresses() {
-			continue
+		if s.compresses() {
+			t.Run(s.name, func(t *testing.T) {
+				testCompressedSession(t, caddyShorthand, s)
+			})
 		}
-		t.Run(s.name, func(t *testing.T) {
-			nodes := startNodes(t, []string{"a", "b", "c"}, s.flags...)
-			f := caddyShorthand.serve(t, s.siteOf(nodes))[0]
-			for range 9 {
-				e := newEngine(t, f)
-				e.handshakeReply(t)
-				greeter := e.connect(t)
-				e.compressed = 0
-				for _, size := range []int{1, 2_000, 100_000} {
-					assert.Equal(t, greeter, e.echo(t, strings.Repeat("a", size)))
-				}
-				assert.GreaterOrEqual(t, e.compressed, 2, "compressed replies")
-			}
-		})
+	}
+}
+
+func testCompressedSession(t *testing.T, h host, s setting) {
+	t.Helper()
+	nodes := startNodes(t, []string{"a", "b", "c"}, s.flags...)
+	f := h.serve(t, s.siteOf(nodes))[0]
+	for range 9 {
+		e := newEngine(t, f)
+		e.handshakeReply(t)
+		greeter := e.connect(t)
+		e.compressed = 0
+		for _, size := range []int{1, 2_000, 100_000} {
+			assert.Equal(t, greeter, e.echo(t, strings.Repeat("a", size)))
+		}
+		assert.GreaterOrEqual(t, e.compressed, 2, "compressed replies")
 	}
 }
 
@@ -107,8 +120,13 @@ func TestCaddyHoldsACompressedSessionWith(t *testing.T) {
 func (e *engine) handshakeReply(t *testing.T) reply {
 	t.Helper()
 	r := e.handshake(t)
-	require.Regexp(t, boundSID, e.sid)
+	require.Regexp(t, e.front.boundSID(), e.sid)
 	return r
+}
+
+// ownSID returns the part of a bound sid that is the node's.
+func (e *engine) ownSID() string {
+	return e.sid[strings.LastIndex(e.sid, ".")+1:]
 }
 
 // seenSID returns the sid that a node started with --trace saw in a request.

@@ -9,13 +9,13 @@ import (
 func TestCaddyHoldsSessionsWith(t *testing.T) {
 	for _, s := range settings {
 		t.Run(s.name, func(t *testing.T) {
-			testSessionsHold(t, caddyShorthand, s)
+			testSessionsHold(t, caddyShorthand, s, transports...)
 		})
 	}
 }
 
 func TestCaddyHoldsSessionsInTheLongForm(t *testing.T) {
-	testSessionsHold(t, caddyLongForm, plain)
+	testSessionsHold(t, caddyLongForm, plain, transports...)
 }
 
 func TestCaddyHoldsSessionsOfTwoSites(t *testing.T) {

@@ -5,8 +5,8 @@
 //
 //   node clients.js '{"url":"http://127.0.0.1:3000","clients":60}'
 //
-// Every client connects and never reconnects, so that each loss is seen; waits
-// to be greeted; and once all are up, sends its messages in rounds, text and
+// Every client connects and does not reconnect, unless told to; waits to be
+// greeted; and once all are up, sends its messages in rounds, text and
 // binary in turns, one to the node ("echo") and one from it ("push") in each.
 // A client that starts with polling and may upgrade sends from the start,
 // through the upgrade, and once more after it. Nobody leaves before everybody
@@ -25,12 +25,16 @@
 //   perNode          greeted clients by node
 //   finalTransports  clients still up at the end, by transport
 //   setCookies       Set-Cookie headers seen in replies
+//   reopened         sessions opened in the place of lost ones, by node
 //
 // With "hold" it prints {"ready":true,"connected":…} when everybody is up, and
 // stays until the line "finish" comes on stdin: "talk" goes on in rounds all
 // the while; "listen" is silent but for a round at each line "round", and
 // prints {"round":…} when everybody who is still there has finished it. It
 // exits when its standard input closes, whatever it is doing then.
+//
+// With "reconnect", for a crowd of one transport that talks, a client that has
+// lost its session connects anew, in the client's own time, and goes on.
 
 const diagnostics = require("node:diagnostics_channel");
 const readline = require("node:readline");
@@ -47,6 +51,7 @@ const crowd = {
   rejectUnauthorized: true, // check the front's certificate
   hold: "", // "talk" or "listen"
   pause: 0, // with "talk": milliseconds between two rounds of one client
+  reconnect: false,
   guard: 120_000, // milliseconds after which something that has not happened is an error
   ...JSON.parse(process.argv[2] ?? "{}"),
 };
@@ -64,6 +69,7 @@ const result = {
   perNode: {},
   finalTransports: {},
   setCookies: 0,
+  reopened: {},
 };
 
 function fail(client, problem) {
@@ -108,24 +114,43 @@ class Client {
       path: crowd.path,
       transports: crowd.transports,
       rejectUnauthorized: crowd.rejectUnauthorized,
-      reconnection: false,
+      reconnection: crowd.reconnect,
       forceNew: true,
       timeout: crowd.guard,
     });
     this.upgrade = new Promise((resolve) => this.socket.io.engine.once("upgrade", resolve)).then(() => result.upgraded++);
-    this.lost = new Promise((_, reject) => {
-      this.socket.on("connect_error", (error) => reject(new Error(`connecting: ${error.message}${described(error)}`)));
-      this.socket.on("disconnect", (reason, details) => {
-        if (this.leaving) return;
-        if (this.node) result.disconnects++;
-        reject(new Error(`disconnected${this.node ? "" : " before the greeting"}: ${reason}${described(details)}`));
-      });
+    this.begin();
+    this.listen();
+    this.socket.on("connect_error", (error) => {
+      if (!crowd.reconnect) this.lose(new Error(`connecting: ${error.message}${described(error)}`));
     });
-    this.lost.catch(() => {}); // whoever waits for it says so
+    this.socket.on("disconnect", (reason, details) => {
+      if (this.leaving) return;
+      if (this.node) result.disconnects++;
+      this.lose(new Error(`disconnected${this.node ? "" : " before the greeting"}: ${reason}${described(details)}`));
+      this.listen();
+    });
     this.socket.on("pushed", (got, acknowledge) => {
       if (!same(this.pushing, got)) result.mismatched++;
       acknowledge();
     });
+  }
+
+  // Begins a session that may be lost.
+  begin() {
+    this.gone = false;
+    this.lost = new Promise((_, reject) => {
+      this.lose = (error) => {
+        this.gone = true;
+        reject(error);
+      };
+    });
+    this.lost.catch(() => {}); // whoever waits for it says so
+  }
+
+  // Listens for the greeting of a session, which may come before it is asked for.
+  listen() {
+    this.greeting = new Promise((resolve) => this.socket.once("hello", resolve));
   }
 
   // Waits for something to happen, for the session's loss, or for the guard.
@@ -142,11 +167,19 @@ class Client {
   }
 
   async greeted() {
-    const greeting = new Promise((resolve) => this.socket.once("hello", resolve));
-    const { node } = await this.until(greeting, "greeting");
+    const { node } = await this.until(this.greeting, "greeting");
     this.node = node;
     result.connected++;
     count(result.perNode, node);
+  }
+
+  // Waits for the session that the client opens in the place of a lost one.
+  async reopened() {
+    this.begin();
+    this.node = undefined;
+    const { node } = await this.until(this.greeting, "greeting anew");
+    this.node = node;
+    count(result.reopened, node);
   }
 
   async ask(event, sent) {
@@ -165,12 +198,25 @@ class Client {
   }
 
   async round() {
+    // What is sent without a session would be kept for the next one.
+    await Promise.race([this.lost, null]);
     this.pushing = this.payloads.next().value;
     await Promise.all([this.ask("echo", this.pushing), this.ask("push", this.pushing)]);
   }
 
   get upgrades() {
     return crowd.transports[0] === "polling" && crowd.transports.includes("websocket");
+  }
+
+  async live(told) {
+    for (;;) {
+      try {
+        return await this.talk(told);
+      } catch (error) {
+        if (!crowd.reconnect || !this.gone) throw error;
+      }
+      await this.reopened();
+    }
   }
 
   async talk(told) {
@@ -269,7 +315,7 @@ async function main() {
     try {
       await client.greeted().finally(allUp.arrive);
       await allUp.opened;
-      await client.talk(told);
+      await client.live(told);
     } catch (error) {
       fail(client.index, error.message);
       told.gone();
