@@ -1,0 +1,3 @@
+module github.com/eio-affinity/emptyplugin
+
+go 1.22
