@@ -46,16 +46,20 @@ func DropSetCookie(header http.Header, name string) {
 // ReplaceCookie gives a request's headers one cookie of a name, in the place of
 // any that they have, and leaves the others byte for byte as they are.
 func ReplaceCookie(header http.Header, name, value string) {
-	const field = "Cookie"
-	lines := header[field]
-	switch {
-	case len(lines) == 0:
-		header[field] = []string{name + "=" + value}
+	if len(header["Cookie"]) == 0 {
+		header["Cookie"] = []string{name + "=" + value}
 		return
-	case strings.Contains(strings.Join(lines, ";"), name):
+	}
+	replaceAmong(header, name, value)
+}
+
+// replaceAmong is ReplaceCookie for headers with cookies.
+func replaceAmong(header http.Header, name, value string) {
+	lines := header["Cookie"]
+	if strings.Contains(strings.Join(lines, ";"), name) {
 		lines = withoutCookie(lines, name)
 		if len(lines) == 0 {
-			header[field] = []string{name + "=" + value}
+			header["Cookie"] = []string{name + "=" + value}
 			return
 		}
 	}
@@ -63,7 +67,7 @@ func ReplaceCookie(header http.Header, name, value string) {
 	// lines may be shared with whoever else has the request's headers.
 	replaced := append([]string(nil), lines...)
 	replaced[0] = name + "=" + value + "; " + replaced[0]
-	header[field] = replaced
+	header["Cookie"] = replaced
 }
 
 // withoutCookie returns the lines of a Cookie header without the cookies of a

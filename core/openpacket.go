@@ -72,9 +72,12 @@ func mayOpen(first byte) bool {
 // findOpenPacket finds the session ID in a handshake's body of any encoding, if
 // it is one that can be bound.
 func findOpenPacket(body []byte) (packet openPacket, ok bool) {
-	if len(body) > 0 && body[0] == jsonpHead[0] {
+	switch {
+	case stockOpen.Match(body):
+		return findInStock(body), true
+	case len(body) > 0 && body[0] == jsonpHead[0]:
 		packet, ok = findInJSONP(body)
-	} else {
+	default:
 		packet, ok = findInPayload(body)
 	}
 	return packet, ok && packet.sid != "" && len(packet.sid) <= maxSID

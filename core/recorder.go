@@ -19,14 +19,28 @@ const maxOpen = 64 << 10
 // It has no Unwrap method on purpose. A host that could reach the writer
 // behind it, to flush it say, would commit a status that is still held back.
 type Recorder struct {
-	w   http.ResponseWriter
-	tag func(http.Header) string
+	// ResponseWriter is the writer behind. Its headers are the reply's own,
+	// held back with the status, so that trailers work as they would without
+	// the recorder.
+	http.ResponseWriter
+
+	// Tag is asked by Close for the upstream's tag, when a session has been
+	// opened. It gets the reply's headers. A tag that is not valid (see
+	// [ValidTag]), such as "", binds nothing.
+	Tag func(http.Header) string
 
 	// status is the one held back, 0 before there is one.
 	status int
-	held   []byte
 
-	// passing says that the reply goes straight to w.
+	// held is the part of the body that is held back.
+	held []byte
+
+	// fresh says that the status is 200, and that nothing has followed it yet.
+	// When all that follows is a stock open packet, stock has it, not held.
+	fresh bool
+	stock string
+
+	// passing says that the reply goes straight to the writer behind.
 	passing bool
 
 	// flush says that a flush was asked for that is still owed.
@@ -35,33 +49,33 @@ type Recorder struct {
 	sid string
 }
 
-// NewRecorder returns a Recorder in front of w. It asks for the upstream's tag
-// once, when a session has been opened, and gives the reply's headers along. A
-// tag that is not valid (see [ValidTag]), such as "", binds nothing.
+// NewRecorder returns a Recorder in front of w.
 func NewRecorder(w http.ResponseWriter, tag func(http.Header) string) *Recorder {
-	return &Recorder{w: w, tag: tag}
-}
-
-// Header returns the headers of the writer behind, which are held back with
-// the status, so that trailers work as they would without the recorder.
-func (r *Recorder) Header() http.Header {
-	return r.w.Header()
+	return &Recorder{ResponseWriter: w, Tag: tag}
 }
 
 // WriteHeader takes the reply's status. It passes on informational ones at
 // once, and the final one unless an open packet may follow.
 func (r *Recorder) WriteHeader(status int) {
+	if status == http.StatusOK && r.status == 0 {
+		r.status = status
+		r.fresh = true
+		return
+	}
+	takeStatus(r, status)
+}
+
+// takeStatus is WriteHeader for a status that no open packet follows.
+func takeStatus(r *Recorder, status int) {
 	if status >= 100 && status < 200 && status != http.StatusSwitchingProtocols {
-		r.w.WriteHeader(status)
+		r.ResponseWriter.WriteHeader(status)
 		return
 	}
 	if r.status != 0 {
 		return // as net/http does, but it would have to tell its log
 	}
 	r.status = status
-	if status != http.StatusOK || !mayBind(r.w.Header()) {
-		_ = r.pass() // with nothing held back, nothing can fail
-	}
+	_ = pass(r) // with nothing held back, nothing can fail
 }
 
 // mayBind reports whether headers may be those of an open packet that can be
@@ -76,34 +90,55 @@ func mayBind(header http.Header) bool {
 
 // Write takes a part of the reply's body.
 func (r *Recorder) Write(p []byte) (int, error) {
+	if r.fresh && stockOpen.Match(p) {
+		r.fresh = false
+		r.stock = string(p)
+		return len(p), nil
+	}
+	return take(r, p)
+}
+
+// take is Write for what is not all of a stock open packet.
+func take(r *Recorder, p []byte) (int, error) {
 	if r.status == 0 {
 		r.WriteHeader(http.StatusOK)
 	}
-	if r.passing {
-		return r.w.Write(p)
-	}
-	if len(p) == 0 {
-		return 0, nil
-	}
-	tooMuch := len(r.held)+len(p) > maxOpen
-	if tooMuch || len(r.held) == 0 && !mayOpen(p[0]) {
-		if err := r.pass(); err != nil {
+	if len(p) > 0 && !r.passing && !hold(r, p) {
+		if err := pass(r); err != nil {
 			return 0, err
 		}
-		return r.w.Write(p)
+	}
+	if r.passing {
+		return r.ResponseWriter.Write(p)
+	}
+	return len(p), nil
+}
+
+// hold holds back a part of the body. It reports false when it is plain by now
+// that there is nothing to bind.
+func hold(r *Recorder, p []byte) bool {
+	r.fresh = false
+	if r.stock != "" {
+		r.held, r.stock = []byte(r.stock), ""
+	}
+	if len(r.held) == 0 && (!mayOpen(p[0]) || !mayBind(r.Header())) || len(r.held)+len(p) > maxOpen {
+		return false
 	}
 	r.held = append(r.held, p...)
-	return len(p), nil
+	return true
 }
 
 // FlushError flushes the writer behind, for [http.ResponseController], or does
 // so later when the reply is held back.
 func (r *Recorder) FlushError() error {
+	if r.fresh && !mayBind(r.Header()) {
+		_ = pass(r) // with nothing held back, nothing can fail
+	}
 	if !r.passing {
 		r.flush = true
 		return nil
 	}
-	return http.NewResponseController(r.w).Flush()
+	return http.NewResponseController(r.ResponseWriter).Flush()
 }
 
 // Flush is FlushError for hosts that know only [http.Flusher].
@@ -118,15 +153,18 @@ func (r *Recorder) Close() (opened bool, err error) {
 	if r.status == 0 || r.passing {
 		return false, nil
 	}
-	packet, opened := findOpenPacket(r.held)
-	if !opened {
-		return false, r.pass()
+	if r.stock != "" {
+		r.held, r.stock = []byte(r.stock), ""
 	}
-	tag := r.tag(r.w.Header())
+	packet, opened := findOpenPacket(r.held)
+	if !opened || !mayBind(r.Header()) {
+		return false, pass(r)
+	}
+	tag := r.Tag(r.Header())
 	if levels := 1 + strings.Count(tag, separator); ValidTag(tag, levels) {
 		r.bind(packet, tag)
 	}
-	return true, r.pass()
+	return true, pass(r)
 }
 
 // SID returns the node's own session ID once Close has bound it.
@@ -135,19 +173,32 @@ func (r *Recorder) SID() string {
 }
 
 // Abort sends what is held back as it came, for a reply that broke off: its
-// client is to see what it would have seen.
+// client is to see what it would have seen. It does nothing for a reply that
+// has ended, so it can be deferred.
 func (r *Recorder) Abort() {
-	if r.status == 0 || r.passing {
+	Abort(r)
+}
+
+// Abort is the method of that name, for a host that interprets this package.
+func Abort(r *Recorder) {
+	if !r.passing {
+		abort(r)
+	}
+}
+
+// abort is Abort for a reply that has not ended.
+func abort(r *Recorder) {
+	if r.status == 0 {
 		return
 	}
 	r.flush = true // net/http drops what is not flushed on an abort
-	_ = r.pass()
+	_ = pass(r)
 }
 
 // bind replaces the body held back by one with a bound session ID.
 func (r *Recorder) bind(packet openPacket, tag string) {
 	bound := packet.bind(r.held, tag)
-	header := r.w.Header()
+	header := r.Header()
 	if length, err := strconv.Atoi(header.Get("Content-Length")); err == nil {
 		header.Set("Content-Length", strconv.Itoa(length+len(bound)-len(r.held)))
 	}
@@ -156,11 +207,15 @@ func (r *Recorder) bind(packet openPacket, tag string) {
 }
 
 // pass sends what is held back and lets through what follows.
-func (r *Recorder) pass() error {
+func pass(r *Recorder) error {
 	r.passing = true
-	r.w.WriteHeader(r.status)
+	r.fresh = false
+	r.ResponseWriter.WriteHeader(r.status)
+	if r.stock != "" {
+		r.held, r.stock = []byte(r.stock), ""
+	}
 	if len(r.held) > 0 {
-		if _, err := r.w.Write(r.held); err != nil {
+		if _, err := r.ResponseWriter.Write(r.held); err != nil {
 			return err
 		}
 		r.held = nil

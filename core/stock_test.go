@@ -1,0 +1,137 @@
+package core
+
+import (
+	"net/http"
+	"net/url"
+	"testing"
+)
+
+// stockRequests are requests of which the stock ones are to be read by a match,
+// and the others not.
+var stockRequests = []struct {
+	name, query    string
+	bound, opening bool
+}{
+	{name: "a poll of engine.io-client", query: "EIO=4&transport=polling&t=sax6fk6i&sid=T.abc", bound: true},
+	{name: "an upgrade of engine.io-client", query: "EIO=4&transport=websocket&sid=T.abc", bound: true},
+	{name: "a poll of python-engineio", query: "transport=polling&EIO=4&sid=T.abc&t=1.2", bound: true},
+	{name: "a poll with parameters of the application", query: "token=sid=x&EIO=4&transport=polling&sid=T.a-b%2Bc&b64=1", bound: true},
+	{name: "a handshake of engine.io-client", query: "EIO=4&transport=polling&t=sax6fk6i", opening: true},
+	{name: "a handshake with parameters of the application", query: "token=x&EIO=4&a=b&transport=polling", opening: true},
+	{name: "nothing"},
+	{name: "another query", query: "page=1"},
+	{name: "a node's own sid", query: "EIO=4&transport=polling&sid=abc"},
+	{name: "a bad tag", query: "EIO=4&transport=polling&sid=T!.abc"},
+	{name: "an over-long tag", query: "EIO=4&transport=polling&sid=" + longTag + ".abc"},
+	{name: "a tag alone", query: "EIO=4&transport=polling&sid=T."},
+	{name: "a sid twice", query: "EIO=4&transport=polling&sid=T.abc&sid=U.abc"},
+	{name: "a sid before", query: "sid=&EIO=4&transport=polling&sid=U.abc"},
+	{name: "a version twice", query: "EIO=4&EIO=3&transport=polling&sid=T.abc"},
+	{name: "another version", query: "EIO=3&transport=polling&sid=T.abc"},
+	{name: "a percent-encoded separator", query: "EIO=4&transport=polling&sid=T%2Eabc"},
+	{name: "an empty sid", query: "EIO=4&transport=polling&sid="},
+	{name: "a handshake over WebSocket", query: "EIO=4&transport=websocket"},
+	{name: "a transport twice", query: "EIO=4&transport=websocket&transport=polling"},
+}
+
+const longTag = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" // 65 bytes
+
+func TestStockRequests(t *testing.T) {
+	for _, tc := range stockRequests {
+		tc := tc
+		t.Run(tc.name, func(t *testing.T) {
+			const path = "/socket.io/?"
+			part := StockBound(ModeAuto, 1).FindStringSubmatch(path + tc.query)
+			if bound := part != nil; bound != tc.bound {
+				t.Errorf("bound = %v, want %v", bound, tc.bound)
+			}
+			if opening := StockOpening(ModeAuto).MatchString(tc.query); opening != tc.opening {
+				t.Errorf("opening = %v, want %v", opening, tc.opening)
+			}
+			for _, mode := range []Mode{ModeAuto, ModeTag, ModeOff} {
+				checkStock(t, mode, 1, path, tc.query)
+			}
+		})
+	}
+}
+
+func TestStockRequestsWithLevels(t *testing.T) {
+	const path, query = "/?", "EIO=4&transport=polling&sid=o.i.abc"
+	if part := StockBound(ModeAuto, 2).FindStringSubmatch(path + query); part == nil || part[4] != "o.i" {
+		t.Errorf("parts %q", part)
+	}
+	for levels := 1; levels <= 4; levels++ {
+		checkStock(t, ModeAuto, levels, path, query)
+	}
+}
+
+// checkStock checks that what a match says of a request is what the functions
+// say that read any request.
+func checkStock(tb testing.TB, mode Mode, levels int, path, query string) {
+	tb.Helper()
+	newRequest := func() *http.Request {
+		return &http.Request{Method: http.MethodGet, URL: &url.URL{RawQuery: query}, RequestURI: path + query}
+	}
+	req, ours := ParseRequest(query)
+	_, tag := Weigh(req, mode, levels)
+	want := newRequest()
+	req.Unbind(want, tag)
+
+	part := StockBound(mode, levels).FindStringSubmatch(path + query)
+	if part != nil && part[2] == query &&
+		(part[4] != tag || part[3]+part[5] != want.URL.RawQuery || part[1]+part[3]+part[5] != want.RequestURI) {
+		tb.Fatalf("%q, %q: a match says %q, and not %q, %q, %q", path, query, part, tag, want.RequestURI, want.URL.RawQuery)
+	}
+	if ours && Foreign(query) {
+		tb.Fatalf("%q is not foreign", query)
+	}
+	opens := ours && mode.Binds(req.Version) && req.OpensByPolling(newRequest())
+	if !opens && StockOpening(mode).MatchString(query) {
+		tb.Fatalf("%q opens no session that is bound", query)
+	}
+}
+
+// FuzzStockRequests: whatever a client writes, a match says nothing else than
+// the functions that read any request.
+func FuzzStockRequests(f *testing.F) {
+	for _, tc := range stockRequests {
+		f.Add("/socket.io/?", tc.query)
+	}
+	f.Fuzz(func(t *testing.T, path, query string) {
+		checkStock(t, ModeAuto, 1, path, query)
+		checkStock(t, ModeTag, 2, path, query)
+		checkStock(t, ModeOff, 1, path, query)
+	})
+}
+
+// FuzzStockSetCookie: the value that a match takes from a Set-Cookie is the
+// cookie's, and a tag.
+func FuzzStockSetCookie(f *testing.F) {
+	f.Add("srv=T; Path=/")
+	f.Add(" srv =T;srv=U")
+	pattern := StockSetCookie([]string{"srv"})
+	f.Fuzz(func(t *testing.T, line string) {
+		part := pattern.FindStringSubmatch(line)
+		if part == nil {
+			return
+		}
+		want := SetCookieValue(http.Header{"Set-Cookie": {line}}, "srv")
+		if part[1] != want || !ValidTag(part[1], 1) {
+			t.Fatalf("%q: %q, want %q", line, part[1], want)
+		}
+	})
+}
+
+func TestStockSetCookie(t *testing.T) {
+	if part := StockSetCookie([]string{"a.b"}).FindStringSubmatch("a.b=T; Path=/"); part == nil || part[1] != "T" {
+		t.Errorf("parts %q", part)
+	}
+	for _, line := range []string{"", "axb=T; Path=/", "a.b=; Path=/", "a.b=T.U; Path=/", "xa.b=T; Path=/"} {
+		if StockSetCookie([]string{"a.b"}).MatchString(line) {
+			t.Errorf("%q is taken", line)
+		}
+	}
+	if StockSetCookie([]string{"a", "b"}).MatchString("a=T; Path=/") {
+		t.Error("one of several cookies is taken for the only one")
+	}
+}

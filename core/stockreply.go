@@ -1,0 +1,48 @@
+package core
+
+import (
+	"bytes"
+	"net/http"
+	"regexp"
+)
+
+// stockHead begins a stock open packet, up to the session ID.
+const stockHead = `0{"sid":"`
+
+// stockOpen matches a body that is a stock open packet of Engine.IO 4. None is
+// as long as maxOpen, nor its session ID as long as maxSID.
+var stockOpen = regexp.MustCompile(`^0\{"sid":"[A-Za-z0-9_-]{1,64}"` +
+	`,"upgrades":\[(?:"[a-z]{1,16}"(?:,"[a-z]{1,16}"){0,3})?\]` +
+	`(?:,"(?:pingInterval|pingTimeout|maxPayload)":(?:0|[1-9][0-9]{0,15})){0,3}\}$`)
+
+// findInStock finds the session ID in a stock open packet.
+func findInStock(body []byte) openPacket {
+	sid := body[len(stockHead):]
+	return openPacket{sid: string(sid[:bytes.IndexByte(sid, '"')]), sidAt: len(stockHead)}
+}
+
+// StockSetCookie returns what matches a line of Set-Cookie that gives the only
+// one of the names a tag of one level for its value. Its part 1 is the tag.
+// Where there are several names, it matches nothing.
+func StockSetCookie(names []string) *regexp.Regexp {
+	if len(names) != 1 {
+		return regexp.MustCompile(nothing)
+	}
+	return regexp.MustCompile(`^` + regexp.QuoteMeta(names[0]) + `=(` + stockLevel + `);`)
+}
+
+// BindStock is [Recorder.Close] for a reply that is a stock open packet, with
+// the reply's headers and a valid tag. It takes a header out of these, unless
+// its name is empty. It reports false, and leaves all as it is, when the reply
+// is another one, which is Close's.
+func BindStock(r *Recorder, header http.Header, tag, hidden string) bool {
+	if r.stock == "" || header["Content-Encoding"] != nil {
+		return false
+	}
+	delete(header, hidden)
+	delete(header, "Content-Length") // a server counts so short a reply by itself
+	r.passing = true
+	// A client that has gone is nobody to tell.
+	_, _ = r.ResponseWriter.Write([]byte(stockHead + tag + separator + r.stock[len(stockHead):]))
+	return true
+}
