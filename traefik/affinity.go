@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log"
 	"net/http"
+	"regexp"
 	"strings"
 	"sync/atomic"
 
@@ -21,6 +22,17 @@ type Affinity struct {
 	levels  int
 	expose  bool
 
+	// bound and opening match stock requests, sticky a stock Set-Cookie: see
+	// core's stock.go for what is stock, and why.
+	bound, opening, sticky *regexp.Regexp
+
+	// single says that there is only one cookie, and pair is its name and "=".
+	single bool
+	pair   string
+
+	// hidden is the header that a stock reply to a handshake loses, if any.
+	hidden string
+
 	// warned is 1 once there was a warning that no sticky cookie came.
 	warned uint32
 }
@@ -32,43 +44,64 @@ func New(_ context.Context, next http.Handler, config *Config, name string) (htt
 	if err != nil {
 		return nil, fmt.Errorf("middleware %s: %w", name, err)
 	}
-	return &Affinity{
+	a := &Affinity{
 		next:    next,
 		name:    name,
 		mode:    mode,
 		cookies: config.CookieNames,
 		levels:  len(config.CookieNames),
 		expose:  config.ExposeCookie,
-	}, nil
+		bound:   core.StockBound(mode, len(config.CookieNames)),
+		opening: core.StockOpening(mode),
+		sticky:  core.StockSetCookie(config.CookieNames),
+		single:  len(config.CookieNames) == 1,
+		pair:    config.CookieNames[0] + "=",
+	}
+	if !a.expose {
+		a.hidden = "Set-Cookie"
+	}
+	return a, nil
 }
 
 // ServeHTTP implements [http.Handler]. Whatever is not the handshake of a
 // polling session goes on with the writer that it came with: Traefik cannot
 // see through a writer of the interpreter's, and a WebSocket needs the real
 // one.
+//
+// It asks first for what there is most of, requests of stock clients' sessions,
+// then for handshakes of stock clients, then for anything. Each has a function
+// to itself, since the interpreter makes room for all that a function may need
+// whenever it is called; none is a method, since methods cost more to call.
 func (a *Affinity) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	req, ours := core.ParseRequest(r.URL.RawQuery)
-	if !ours {
-		a.next.ServeHTTP(w, r)
+	part := a.bound.FindStringSubmatch(r.RequestURI)
+	if part == nil {
+		serveUnbound(a, w, r)
 		return
 	}
-	if _, tag := core.Weigh(req, a.mode, a.levels); tag != "" {
-		req.Unbind(r, tag)
-		a.pin(r, tag)
-		a.next.ServeHTTP(w, r)
+	serveBound(a, w, r, part)
+}
+
+// serveBound serves a request of a stock client's session, which core's
+// StockBound has matched.
+func serveBound(a *Affinity, w http.ResponseWriter, r *http.Request, part []string) {
+	if part[2] != r.URL.RawQuery {
+		serveUnbound(a, w, r)
 		return
 	}
-	if a.mode.Binds(req.Version) && req.OpensByPolling(r) {
-		a.open(w, r)
-		return
+	r.URL.RawQuery = part[3] + part[5]
+	r.RequestURI = part[1] + r.URL.RawQuery
+	if a.single && r.Header["Cookie"] == nil {
+		r.Header["Cookie"] = []string{a.pair + part[4]}
+	} else {
+		pin(a, r, part[4])
 	}
 	a.next.ServeHTTP(w, r)
 }
 
 // pin gives a request the sticky cookies that a tag stands for, one for each
 // level.
-func (a *Affinity) pin(r *http.Request, tag string) {
-	if a.levels == 1 {
+func pin(a *Affinity, r *http.Request, tag string) {
+	if a.single {
 		core.ReplaceCookie(r.Header, a.cookies[0], tag)
 		return
 	}
@@ -77,26 +110,68 @@ func (a *Affinity) pin(r *http.Request, tag string) {
 	}
 }
 
-// open serves a handshake poll and binds the session that it opens to the
-// server that Traefik chose.
-func (a *Affinity) open(w http.ResponseWriter, r *http.Request) {
-	r.Header.Set("Accept-Encoding", "identity") // a compressed open packet cannot be read
-	recorder := core.NewRecorder(w, func(header http.Header) string { return a.chosen(r, header) })
-	whole := false
-	defer func() {
-		if !whole { // Traefik panics when its server breaks off
-			recorder.Abort()
-		}
-	}()
+// serveUnbound serves whatever is not of a stock client's session.
+func serveUnbound(a *Affinity, w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodGet && r.Header["Upgrade"] == nil && a.opening.MatchString(r.URL.RawQuery) {
+		serveOpening(a, w, r)
+		return
+	}
+	serveAny(a, w, r)
+}
+
+// serveOpening serves a handshake poll.
+func serveOpening(a *Affinity, w http.ResponseWriter, r *http.Request) {
+	r.Header["Accept-Encoding"] = []string{"identity"} // a compressed open packet cannot be read
+	recorder := &core.Recorder{ResponseWriter: w}
+	defer core.Abort(recorder) // Traefik panics when its server breaks off
 	a.next.ServeHTTP(recorder, r)
-	whole = true
+	header := w.Header()
+	if cookies := header["Set-Cookie"]; len(cookies) == 1 {
+		part := a.sticky.FindStringSubmatch(cookies[0])
+		if part != nil && core.BindStock(recorder, header, part[1], a.hidden) {
+			return
+		}
+	}
+	finish(a, recorder, r)
+}
+
+// finish ends the reply to a handshake poll, and binds the session that it
+// opens to the server that Traefik chose.
+func finish(a *Affinity, recorder *core.Recorder, r *http.Request) {
+	recorder.Tag = func(header http.Header) string { return chosen(a, r, header) }
 	_, _ = recorder.Close() // the client has gone, and nobody is left to tell
+}
+
+// serveAny serves any request.
+func serveAny(a *Affinity, w http.ResponseWriter, r *http.Request) {
+	if core.Foreign(r.URL.RawQuery) {
+		a.next.ServeHTTP(w, r)
+		return
+	}
+	serveSession(a, w, r)
+}
+
+// serveSession serves any request that may be Engine.IO's.
+func serveSession(a *Affinity, w http.ResponseWriter, r *http.Request) {
+	req, ours := core.ParseRequest(r.URL.RawQuery)
+	if !ours {
+		a.next.ServeHTTP(w, r)
+		return
+	}
+	if _, tag := core.Weigh(req, a.mode, a.levels); tag != "" {
+		req.Unbind(r, tag)
+		pin(a, r, tag)
+	} else if a.mode.Binds(req.Version) && req.OpensByPolling(r) {
+		serveOpening(a, w, r)
+		return
+	}
+	a.next.ServeHTTP(w, r)
 }
 
 // chosen returns the tag of the server that answered a request: the values of
 // the sticky cookies that Traefik's load balancers set on the reply or, as they
 // set none when it is there already and good, that the request carried.
-func (a *Affinity) chosen(r *http.Request, header http.Header) string {
+func chosen(a *Affinity, r *http.Request, header http.Header) string {
 	values := make([]string, len(a.cookies))
 	for i, name := range a.cookies {
 		values[i] = core.SetCookieValue(header, name)
@@ -106,7 +181,7 @@ func (a *Affinity) chosen(r *http.Request, header http.Header) string {
 			}
 		}
 		if !core.ValidTag(values[i], 1) { // none at all, or one that a client made up
-			a.warn(name)
+			warn(a, name)
 			return ""
 		}
 	}
@@ -119,7 +194,7 @@ func (a *Affinity) chosen(r *http.Request, header http.Header) string {
 }
 
 // warn says once what is to be configured for a sticky cookie to come.
-func (a *Affinity) warn(cookie string) {
+func warn(a *Affinity, cookie string) {
 	if atomic.CompareAndSwapUint32(&a.warned, 0, 1) {
 		// Traefik's log is behind package log, and knows it as an error.
 		log.New(log.Writer(), "", 0).Printf("middleware %s: a Socket.IO session was opened, but no sticky cookie %q came with it, so the session is not kept; "+
