@@ -22,7 +22,7 @@ func (t *traefik) cpuTime() (time.Duration, error) {
 	}
 	var sum time.Duration
 	for _, thread := range threads {
-		text, err := os.ReadFile(thread)
+		text, err := os.ReadFile(thread) //nolint:gosec // the kernel names it
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}

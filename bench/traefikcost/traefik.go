@@ -60,9 +60,9 @@ func (t *traefik) start(ctx context.Context, c configuration, program string, no
 	if err != nil {
 		return err
 	}
-	defer func() { _ = log.Close() }() // Traefik has its own
-	t.cmd = exec.CommandContext(ctx, "sh", "-c", tether, "tether", program, "--configFile=static.json")
-	t.cmd.Dir = t.folder // where Traefik looks for plugins-local
+	defer func() { _ = log.Close() }()                                                                  // Traefik has its own
+	t.cmd = exec.CommandContext(ctx, "sh", "-c", tether, "tether", program, "--configFile=static.json") //nolint:gosec // Traefik is what is to be run
+	t.cmd.Dir = t.folder                                                                                // where Traefik looks for plugins-local
 	t.cmd.Stdout, t.cmd.Stderr = log, log
 	t.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if _, err := t.cmd.StdinPipe(); err != nil {
