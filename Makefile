@@ -88,9 +88,11 @@ fuzz: ## Run every fuzz target, each for FUZZTIME (default 1m)
 	done
 
 .PHONY: bench
-bench: ## Run the benchmarks of core, caddy and traefik
+bench: bin/traefik ## Run the benchmarks of core and caddy, and measure what the Traefik plugin costs
 	@echo "==> Running benchmarks (at first this compiles Caddy: minutes)"
-	@$(AS_XCADDY) go test -run '^$$' -bench . -benchmem -timeout 30m $(UNITS)
+	@$(AS_XCADDY) go test -run '^$$' -bench . -benchmem -timeout 30m ./core/... ./caddy/...
+	@echo "==> Measuring Traefik with the plugin, without it, and with an empty one"
+	@$(AS_XCADDY) go run ./bench/traefikcost -rounds 25
 
 .PHONY: build
 build: ## Build bin/caddy: Caddy with its standard modules and this one

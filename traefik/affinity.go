@@ -40,7 +40,7 @@ type Affinity struct {
 // New returns the middleware of a configuration, in front of next. It is
 // Traefik's entry point, together with [CreateConfig].
 func New(_ context.Context, next http.Handler, config *Config, name string) (http.Handler, error) {
-	mode, err := config.check()
+	cookies, mode, err := config.check()
 	if err != nil {
 		return nil, fmt.Errorf("middleware %s: %w", name, err)
 	}
@@ -48,14 +48,14 @@ func New(_ context.Context, next http.Handler, config *Config, name string) (htt
 		next:    next,
 		name:    name,
 		mode:    mode,
-		cookies: config.CookieNames,
-		levels:  len(config.CookieNames),
+		cookies: cookies,
+		levels:  len(cookies),
 		expose:  config.ExposeCookie,
-		bound:   core.StockBound(mode, len(config.CookieNames)),
+		bound:   core.StockBound(mode, len(cookies)),
 		opening: core.StockOpening(mode),
-		sticky:  core.StockSetCookie(config.CookieNames),
-		single:  len(config.CookieNames) == 1,
-		pair:    config.CookieNames[0] + "=",
+		sticky:  core.StockSetCookie(cookies),
+		single:  len(cookies) == 1,
+		pair:    cookies[0] + "=",
 	}
 	if !a.expose {
 		a.hidden = "Set-Cookie"

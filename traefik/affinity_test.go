@@ -141,6 +141,11 @@ func TestLevels(t *testing.T) {
 	if got := next.seen.Header.Get("Cookie"); got != "inner=i; outer=o" {
 		t.Errorf("Cookie %q", got)
 	}
+	spaced := newAffinity(t, next, func(c *Config) { c.CookieNames = []string{"outer", " inner"} })
+	get(spaced, polling+"&sid=o.i.abc", nil)
+	if got := next.seen.Header.Get("Cookie"); got != "inner=i; outer=o" {
+		t.Errorf("Cookie %q for a name with a space in front", got)
+	}
 	get(handler, polling+"&sid=o.abc", nil)
 	if got := next.seen.Header.Get("Cookie"); got != "" || next.seen.URL.RawQuery != polling+"&sid=o.abc" {
 		t.Errorf("Cookie %q, RawQuery %q for a tag of too few levels", got, next.seen.URL.RawQuery)

@@ -27,9 +27,11 @@ type Config struct {
 	// both; "off" binds none. Default: "auto".
 	SID string `json:"sid,omitempty" toml:"sid,omitempty" yaml:"sid,omitempty"`
 
-	// ExposeCookie leaves Traefik's Set-Cookie on the reply to a handshake, for
-	// clients that keep cookies and are to come back to the same server. When
-	// it is false, the sticky cookie stays in the proxy. Default: false.
+	// ExposeCookie leaves Traefik's Set-Cookie on the reply to a handshake poll,
+	// for clients that keep cookies and are to come back to the same server.
+	// When it is false, the sticky cookie of a polling session stays in the
+	// proxy. (That of a session that begins with a WebSocket does not: there,
+	// the reply is out of the middleware's hands.) Default: false.
 	ExposeCookie bool `json:"exposeCookie,omitempty" toml:"exposeCookie,omitempty" yaml:"exposeCookie,omitempty"`
 
 	// Unknown has the options that are none of the above. Traefik puts them
@@ -43,35 +45,34 @@ func CreateConfig() *Config {
 	return &Config{SID: string(core.ModeAuto)}
 }
 
-// check refuses what cannot work, and returns the mode.
-func (c *Config) check() (core.Mode, error) {
+// check refuses what cannot work, and returns the cookie names and the mode.
+func (c *Config) check() (cookies []string, mode core.Mode, err error) {
 	if len(c.Unknown) > 0 {
 		names := make([]string, 0, len(c.Unknown))
 		for name := range c.Unknown {
 			names = append(names, name)
 		}
 		sort.Strings(names)
-		return "", fmt.Errorf("unknown option %s: there are cookieNames, sid and exposeCookie", strings.Join(names, ", "))
+		return nil, "", fmt.Errorf("unknown option %s: there are cookieNames, sid and exposeCookie", strings.Join(names, ", "))
 	}
 	if len(c.CookieNames) == 0 {
-		return "", errors.New("cookieNames is empty: it has to name the sticky cookie of the service")
+		return nil, "", errors.New("cookieNames is empty: it has to name the sticky cookie of the service")
 	}
 	if len(c.CookieNames) > maxLevels {
-		return "", fmt.Errorf("cookieNames has %d names: %d are the most", len(c.CookieNames), maxLevels)
+		return nil, "", fmt.Errorf("cookieNames has %d names: %d are the most", len(c.CookieNames), maxLevels)
 	}
 	seen := map[string]bool{}
 	for _, name := range c.CookieNames {
+		name = strings.TrimSpace(name) // a label's "a, b" is split at the comma only
 		if !core.ValidCookieName(name) {
-			return "", fmt.Errorf("cookieNames has %q, which cannot be the name of a cookie", name)
+			return nil, "", fmt.Errorf("cookieNames has %q, which cannot be the name of a cookie", name)
 		}
 		if seen[name] {
-			return "", fmt.Errorf("cookieNames has %q twice", name)
+			return nil, "", fmt.Errorf("cookieNames has %q twice", name)
 		}
 		seen[name] = true
+		cookies = append(cookies, name)
 	}
-	mode, err := core.ParseMode(c.SID)
-	if err != nil {
-		return "", err
-	}
-	return mode, nil
+	mode, err = core.ParseMode(c.SID)
+	return cookies, mode, err
 }

@@ -119,6 +119,7 @@ func (d decoded) assert(t *testing.T, p plugins) {
 var (
 	plain   = traefik.Config{CookieNames: []string{"server_id"}, SID: "auto"}
 	nested  = traefik.Config{CookieNames: []string{"group_id", "server_id"}, SID: "auto"}
+	spaced  = traefik.Config{CookieNames: []string{"group_id", " server_id"}, SID: "auto"} // New takes the space off
 	exposed = traefik.Config{CookieNames: []string{"server_id"}, SID: "tag", ExposeCookie: true}
 	off     = traefik.Config{CookieNames: []string{"server_id"}, SID: "off"}
 )
@@ -133,7 +134,7 @@ func TestLabels(t *testing.T) {
 		{name: "sid off", labels: map[string]string{"cookieNames": "server_id", "sid": "off"}, want: off},
 		{name: "exposeCookie false", labels: map[string]string{"cookieNames": "server_id", "exposeCookie": "false"}, want: plain},
 		{name: "in lower case", labels: map[string]string{"cookienames": "server_id", "sid": "tag", "exposecookie": "1"}, want: exposed},
-		{name: "a space behind the comma", labels: map[string]string{"cookieNames": "group_id, server_id"}, err: `cookieNames has " server_id"`},
+		{name: "a space behind the comma", labels: map[string]string{"cookieNames": "group_id, server_id"}, want: spaced},
 		{name: "no names", labels: map[string]string{"sid": "tag"}, err: "cookieNames is empty"},
 		{name: "a misspelt option", labels: map[string]string{"cookieName": "server_id"}, err: "unknown option cookieName:"},
 		{
