@@ -165,16 +165,7 @@ func parseAffinity(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) 
 // UnmarshalCaddyfile sets up the handler from Caddyfile tokens. See
 // parseAffinity for the syntax.
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	d.Next() // consume directive name
-	if d.NextArg() {
-		return d.Errf("unexpected argument '%s': affinity has its options in a block", d.Val())
-	}
-	for d.NextBlock(0) {
-		if err := h.unmarshalOption(d); err != nil {
-			return err
-		}
-	}
-	return nil
+	return unmarshalBlock(d, h.unmarshalOption)
 }
 
 // unmarshalOption reads one option with its arguments.
@@ -187,27 +178,6 @@ func (h *Handler) unmarshalOption(d *caddyfile.Dispenser) error {
 	}
 	if _, err := core.ParseMode(h.SID); err != nil {
 		return d.WrapErr(err)
-	}
-	return nil
-}
-
-// unmarshalValue reads the one argument of an option that may be given once.
-func unmarshalValue(d *caddyfile.Dispenser, value *string) error {
-	name := d.Val()
-	if *value != "" {
-		return d.Errf("%s already specified", name)
-	}
-	if !d.NextArg() {
-		return d.ArgErr()
-	}
-	if *value = d.Val(); *value == "" {
-		return d.Errf("%s is empty", name)
-	}
-	if d.NextArg() {
-		return d.Errf("unexpected argument '%s' of %s", d.Val(), name)
-	}
-	if d.NextBlock(d.Nesting()) {
-		return d.Errf("unexpected block of %s, with '%s'", name, d.Val())
 	}
 	return nil
 }

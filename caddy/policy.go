@@ -189,16 +189,7 @@ func (a *AffinitySelection) warnIfBypassed(req *http.Request) {
 //	    fallback <policy> [<args...>]
 //	}
 func (a *AffinitySelection) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	d.Next() // consume policy name
-	if d.NextArg() {
-		return d.Errf("unexpected argument '%s': affinity has its options in a block", d.Val())
-	}
-	for d.NextBlock(0) {
-		if err := a.unmarshalOption(d); err != nil {
-			return err
-		}
-	}
-	return nil
+	return unmarshalBlock(d, a.unmarshalOption)
 }
 
 // unmarshalOption reads one option with its arguments.
