@@ -63,7 +63,7 @@ test-yaegi: bin/yaegi ## Run the tests of core and traefik in Traefik's interpre
 .PHONY: test-real
 test-real: deps build bin/traefik bin/gotestsum bin/xcaddy ## Run the tests that start Caddy, Traefik, Socket.IO nodes and clients, xcaddy, a browser
 	@echo "==> Testing $(REAL) with real programs (minutes)"
-	@$(AS_XCADDY) bin/gotestsum --format testname -- -p 1 -count=1 -timeout 15m $(REAL)
+	@$(AS_XCADDY) bin/gotestsum --format testname -- -p 1 -count=1 -timeout 25m $(REAL)
 
 .PHONY: lint
 lint: bin/golangci-lint ## Check the code, its format, and every go.mod

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mitchellh/mapstructure"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"gopkg.in/yaml.v3"
@@ -156,4 +157,61 @@ func assertNoBareBoolean(t *testing.T, content string) {
 		_, value, _ := strings.Cut(line, ": ")
 		assert.NotContains(t, words, strings.ToLower(strings.TrimSpace(value)), "the value of %s", line)
 	}
+}
+
+func TestCatalogManifest(t *testing.T) {
+	content, err := os.ReadFile(filepath.Join("..", "..", ".traefik.yml"))
+	require.NoError(t, err)
+	var manifest struct {
+		DisplayName, Type, Import, Summary string
+		TestData                           options
+	}
+	decoder := yaml.NewDecoder(bytes.NewReader(content))
+	var raw object
+	require.NoError(t, decoder.Decode(&raw))
+	require.NoError(t, mapstructure.Decode(raw, &manifest))
+	assert.Equal(t, "middleware", manifest.Type)
+	assert.Equal(t, module+"/traefik", manifest.Import)
+	assert.NotEmpty(t, manifest.DisplayName)
+	assert.NotEmpty(t, manifest.Summary)
+	_, err = plugins{"affinity": manifest.TestData}.config(t)
+	assert.NoError(t, err, "New refuses the testData")
+}
+
+// readmeBlock returns the YAML block of the README that begins with a line.
+func readmeBlock(t *testing.T, first string) string {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	require.NoError(t, err)
+	_, rest, found := strings.Cut(string(content), "```yaml\n"+first+"\n")
+	require.True(t, found, "there is no block that begins with %q", first)
+	block, _, found := strings.Cut(rest, "```")
+	require.True(t, found)
+	return first + "\n" + block
+}
+
+func TestReadmeFile(t *testing.T) {
+	block := readmeBlock(t, "http:")
+	config, err := fromFile(t, ".yml", block).plugins(t, "socketio").config(t)
+	require.NoError(t, err)
+	assert.Equal(t, cookieNames(documents(t, block)[0]), config.CookieNames)
+}
+
+func TestReadmeLabels(t *testing.T) {
+	labels := map[string]string{}
+	for _, label := range documents(t, readmeBlock(t, "labels:"))[0]["labels"].([]any) {
+		name, value, _ := strings.Cut(label.(string), "=")
+		labels[name] = value
+	}
+	config, err := fromLabels(t, labels).plugins(t, "socketio").config(t)
+	require.NoError(t, err)
+	assert.Equal(t, []string{labels["traefik.http.services.chat.loadBalancer.sticky.cookie.name"]}, config.CookieNames)
+}
+
+func TestReadmeResources(t *testing.T) {
+	resources := documents(t, readmeBlock(t, "apiVersion: traefik.io/v1alpha1"))
+	require.Len(t, resources, 2)
+	config, err := fromResource(t, resources[0]["spec"].(object)["plugin"]).config(t)
+	require.NoError(t, err)
+	assert.Equal(t, cookieNames(resources[1]), config.CookieNames)
 }
