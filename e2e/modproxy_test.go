@@ -214,7 +214,7 @@ func TestModuleProxy(t *testing.T) {
 		"/github.com/eio-affinity/@v/" + version + ".info",
 		"/" + modulePath + "/caddy/@v/" + version + ".info",
 		"/" + modulePath + "/@v/v9.9.9.info",
-		"/sumdb/sum.golang.org/lookup/" + modulePath + "@" + version,
+		"/sumdb/sum.example/lookup/" + modulePath + "@" + version,
 	} {
 		t.Run("refuses "+path, func(t *testing.T) {
 			assert.Equal(t, http.StatusNotFound, get(path).Code)
@@ -224,7 +224,7 @@ func TestModuleProxy(t *testing.T) {
 
 	for _, path := range []string{
 		"/github.com/caddyserver/caddy/v2/@v/v2.11.9.mod",
-		"/sumdb/sum.golang.org/supported",
+		"/sumdb/sum.example/supported",
 	} {
 		t.Run("hands on "+path, func(t *testing.T) {
 			assert.Equal(t, http.StatusOK, get(path).Code)
