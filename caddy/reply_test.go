@@ -83,15 +83,7 @@ func TestRepliesPassUntouched(t *testing.T) {
 // raw sends a handshake and leaves the reply as it is.
 func (s *server) raw(t *testing.T) (*http.Response, string) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/socket.io/?"+polling, http.NoBody)
-	require.NoError(t, err)
-	req.Header.Set("Accept-Encoding", "gzip")
-	res, err := http.DefaultClient.Do(req)
-	require.NoError(t, err)
-	defer res.Body.Close()
-	body, err := io.ReadAll(res.Body)
-	require.NoError(t, err)
-	return res, string(body)
+	return s.send(t, http.MethodGet, polling, http.Header{"Accept-Encoding": {"gzip"}})
 }
 
 func TestTheNodeIsAskedNotToCompress(t *testing.T) {

@@ -85,8 +85,15 @@ func (s *server) get(t *testing.T, query string) (*http.Response, string) {
 // do sends a request as get does, of any method.
 func (s *server) do(t *testing.T, method, query string) (*http.Response, string) {
 	t.Helper()
+	return s.send(t, method, query, http.Header{})
+}
+
+// send sends a request as do does, with headers.
+func (s *server) send(t *testing.T, method, query string, header http.Header) (*http.Response, string) {
+	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, s.url+"/socket.io/?"+query, http.NoBody)
 	require.NoError(t, err)
+	req.Header = header
 	res, err := http.DefaultClient.Do(req)
 	require.NoError(t, err)
 	defer res.Body.Close()

@@ -3,7 +3,6 @@ package core
 import (
 	"net/http"
 	"strconv"
-	"strings"
 )
 
 // maxOpen is how much of a reply the recorder holds back at most, in bytes. A
@@ -118,14 +117,20 @@ func take(r *Recorder, p []byte) (int, error) {
 // that there is nothing to bind.
 func hold(r *Recorder, p []byte) bool {
 	r.fresh = false
-	if r.stock != "" {
-		r.held, r.stock = []byte(r.stock), ""
-	}
+	unstock(r)
 	if len(r.held) == 0 && (!mayOpen(p[0]) || !mayBind(r.Header())) || len(r.held)+len(p) > maxOpen {
 		return false
 	}
 	r.held = append(r.held, p...)
 	return true
+}
+
+// unstock makes a stock open packet, if there is one, a body held back like any
+// other.
+func unstock(r *Recorder) {
+	if r.stock != "" {
+		r.held, r.stock = []byte(r.stock), ""
+	}
 }
 
 // FlushError flushes the writer behind, for [http.ResponseController], or does
@@ -153,15 +158,13 @@ func (r *Recorder) Close() (opened bool, err error) {
 	if r.status == 0 || r.passing {
 		return false, nil
 	}
-	if r.stock != "" {
-		r.held, r.stock = []byte(r.stock), ""
-	}
+	unstock(r)
 	packet, opened := findOpenPacket(r.held)
 	if !opened || !mayBind(r.Header()) {
 		return false, pass(r)
 	}
 	tag := r.Tag(r.Header())
-	if levels := 1 + strings.Count(tag, separator); ValidTag(tag, levels) {
+	if ValidTag(tag, len(Levels(tag))) {
 		r.bind(packet, tag)
 	}
 	return true, pass(r)
@@ -211,9 +214,7 @@ func pass(r *Recorder) error {
 	r.passing = true
 	r.fresh = false
 	r.ResponseWriter.WriteHeader(r.status)
-	if r.stock != "" {
-		r.held, r.stock = []byte(r.stock), ""
-	}
+	unstock(r)
 	if len(r.held) > 0 {
 		if _, err := r.ResponseWriter.Write(r.held); err != nil {
 			return err

@@ -57,14 +57,24 @@ func ValidTag(tag string, levels int) bool {
 	if levels == 1 {
 		return tag != "" && len(tag) <= maxLevel && strings.TrimLeft(tag, tagAlphabet) == ""
 	}
-	parts := strings.Split(tag, separator)
-	if len(parts) != levels {
+	all := Levels(tag)
+	if len(all) != levels {
 		return false
 	}
-	for _, part := range parts {
-		if !ValidTag(part, 1) {
+	for _, level := range all {
+		if !ValidTag(level, 1) {
 			return false
 		}
 	}
 	return true
+}
+
+// JoinLevels makes one tag of its levels, the outermost first.
+func JoinLevels(levels []string) string {
+	return strings.Join(levels, separator)
+}
+
+// Levels is the inverse of [JoinLevels].
+func Levels(tag string) []string {
+	return strings.Split(tag, separator)
 }

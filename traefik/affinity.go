@@ -6,7 +6,6 @@ import (
 	"log"
 	"net/http"
 	"regexp"
-	"strings"
 	"sync/atomic"
 
 	"github.com/eio-affinity/affinity/core"
@@ -105,7 +104,7 @@ func pin(a *Affinity, r *http.Request, tag string) {
 		core.ReplaceCookie(r.Header, a.cookies[0], tag)
 		return
 	}
-	for i, value := range strings.Split(tag, ".") {
+	for i, value := range core.Levels(tag) {
 		core.ReplaceCookie(r.Header, a.cookies[i], value)
 	}
 }
@@ -190,7 +189,7 @@ func chosen(a *Affinity, r *http.Request, header http.Header) string {
 			core.DropSetCookie(header, name)
 		}
 	}
-	return strings.Join(values, ".")
+	return core.JoinLevels(values)
 }
 
 // warn says once what is to be configured for a sticky cookie to come.
