@@ -26,10 +26,22 @@ var (
 			" {\nlb_policy affinity\nlb_retries 1\nstream_close_delay 24h\ntransport http {\nkeepalive 2s\n}\n}"
 	}}
 	// caddyCookie is what Caddy has without this module.
-	caddyCookie = caddy{func(upstreams string) string {
-		return "reverse_proxy " + upstreams + " {\nlb_policy cookie\n}"
-	}}
+	caddyCookie = caddyPolicy("cookie")
 )
+
+// caddyWith is the socketio directive with these lines in its block.
+func caddyWith(options ...string) caddy {
+	return caddy{func(upstreams string) string {
+		return "socketio " + upstreams + " {\n" + strings.Join(options, "\n") + "\n}"
+	}}
+}
+
+// caddyPolicy is what Caddy has without this module: a line of lb_policy.
+func caddyPolicy(policy string) caddy {
+	return caddy{func(upstreams string) string {
+		return "reverse_proxy " + upstreams + " {\nlb_policy " + policy + "\n}"
+	}}
+}
 
 func (c caddy) serve(t *testing.T, sites ...site) []front {
 	t.Helper()
