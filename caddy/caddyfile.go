@@ -1,6 +1,11 @@
 package caddy
 
-import "github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+import (
+	"strconv"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+)
 
 // unmarshalBlock reads the name of the handler or the policy, which has no
 // arguments, and each option of its block.
@@ -29,6 +34,58 @@ func unmarshalValue(d *caddyfile.Dispenser, value *string) error {
 	if *value = d.Val(); *value == "" {
 		return d.Errf("%s is empty", name)
 	}
+	return unmarshalEnd(d, name)
+}
+
+// unmarshalNumber is unmarshalValue for a whole number.
+func unmarshalNumber(d *caddyfile.Dispenser, number **int) error {
+	name, value := d.Val(), ""
+	if *number != nil {
+		return d.Errf("%s already specified", name)
+	}
+	if err := unmarshalValue(d, &value); err != nil {
+		return err
+	}
+	n, err := strconv.Atoi(value)
+	if err != nil {
+		return d.Errf("%s '%s' is not a whole number", name, value)
+	}
+	*number = &n
+	return nil
+}
+
+// unmarshalDuration is unmarshalValue for a duration above zero.
+func unmarshalDuration(d *caddyfile.Dispenser, duration *caddy.Duration) error {
+	name, value := d.Val(), ""
+	if *duration != 0 {
+		return d.Errf("%s already specified", name)
+	}
+	if err := unmarshalValue(d, &value); err != nil {
+		return err
+	}
+	parsed, err := caddy.ParseDuration(value)
+	if err != nil {
+		return d.Errf("%s '%s' is not a duration: %v", name, value, err)
+	}
+	if parsed <= 0 {
+		return d.Errf("%s '%s' is not above zero", name, value)
+	}
+	*duration = caddy.Duration(parsed)
+	return nil
+}
+
+// unmarshalFlag reads an option without arguments that may be given once.
+func unmarshalFlag(d *caddyfile.Dispenser, flag *bool) error {
+	name := d.Val()
+	if *flag {
+		return d.Errf("%s already specified", name)
+	}
+	*flag = true
+	return unmarshalEnd(d, name)
+}
+
+// unmarshalEnd refuses what follows the last argument of an option.
+func unmarshalEnd(d *caddyfile.Dispenser, name string) error {
 	if d.NextArg() {
 		return d.Errf("unexpected argument '%s' of %s", d.Val(), name)
 	}

@@ -1,6 +1,7 @@
 package caddy
 
 import (
+	"fmt"
 	"net/http"
 	"sync/atomic"
 
@@ -34,16 +35,26 @@ func init() {
 // ------------|-------------
 // `{http.affinity.sid}` | The node's own session ID. Empty when the client sent one that has no place in a log.
 // `{http.affinity.tag}` | The tag of the session's upstream.
-// `{http.affinity.by}` | What the upstream was chosen by: `sid` (the session ID says so), `new` (a new session), `lost` (a session whose upstream is not known or cannot be reached), or empty (a session that the sid option leaves alone).
+// `{http.affinity.by}` | What the upstream was chosen by: `sid` (the session ID says so), `learned` (this proxy remembers it), `cookie` (the client's cookie says so), `new` (a new session), `lost` (a session whose upstream is not known or cannot be reached), or empty (a session that the sid option leaves alone).
 type Handler struct {
-	// Which sessions to bind: `auto` binds those of Engine.IO 4 (Socket.IO 3
-	// and 4) and leaves those of Engine.IO 3 (Socket.IO 2), where the session
-	// ID is also the socket.id that applications see; `tag` binds both; `off`
-	// binds none. Default: `auto`.
+	// How to remember the upstream of a session: `tag` puts the upstream's tag
+	// in front of the session ID that the client gets, so that nothing has to
+	// be remembered; `learn` leaves the session ID as it is and remembers it,
+	// in this process, for the pingInterval and pingTimeout of its handshake
+	// since its last use; `auto` is `tag` for Engine.IO 4 (Socket.IO 3 and 4)
+	// and `learn` for Engine.IO 3 (Socket.IO 2), where the session ID is also
+	// the socket.id that applications see; `off` does neither. Default: `auto`.
 	SID string `json:"sid,omitempty"`
 
-	mode   core.Mode
-	logger *zap.Logger
+	// How many learned sessions to remember at most. When there are more, the
+	// one nearest its expiry is dropped, and the log says how many were. It is
+	// one table for the whole process, and it survives a reload of the config;
+	// of several handlers, the largest number counts. Default: `1000000`.
+	MaxSessions *int `json:"max_sessions,omitempty"`
+
+	mode     core.Mode
+	sessions *sessions
+	logger   *zap.Logger
 
 	// unchosen is set once there was a warning that the policy is missing.
 	unchosen *atomic.Bool
@@ -66,15 +77,29 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	h.mode = mode
-	return nil
+	most := core.DefaultMaxSessions
+	if h.MaxSessions != nil {
+		most = *h.MaxSessions
+	}
+	if most < 1 {
+		return fmt.Errorf("max_sessions %d: it has to be 1 at least", most)
+	}
+	if mode.MayLearn() {
+		h.sessions, err = joinSessions(h, most)
+	}
+	return err
+}
+
+// Cleanup implements [caddy.CleanerUpper].
+func (h *Handler) Cleanup() error {
+	if h.sessions == nil {
+		return nil
+	}
+	return h.sessions.leave(h)
 }
 
 // ServeHTTP implements [caddyhttp.MiddlewareHandler].
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	req, ours := core.ParseRequest(r.URL.RawQuery)
-	if !ours {
-		return next.ServeHTTP(w, r)
-	}
 	rt := routeOf(r.Context())
 	switch {
 	case rt == nil:
@@ -84,23 +109,33 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		// one in a socketio directive. It has taken the tag off already.
 		return next.ServeHTTP(w, r)
 	}
-
 	rt.handled = true
 	defer func() { rt.handled = false }()
-	rt.by, rt.pinned = core.Weigh(req, h.mode, 1)
-	if rt.pinned != "" {
+
+	w = newReplyWriter(w, rt)
+	req, ours := core.ParseRequest(r.URL.RawQuery)
+	rt.ours, rt.session = ours, ours && !req.IsHandshake()
+	// A preflight has no cookies, and browsers keep none of its reply.
+	rt.greets = !rt.session && r.Method != http.MethodOptions
+	if !ours {
+		return next.ServeHTTP(w, r)
+	}
+
+	rt.evidence, rt.pinned = core.Weigh(req, h.mode, 1, h.sessions.table())
+	rt.by = rt.evidence
+	if rt.by == core.BySID {
 		rt.sid = core.PrintableRaw(req.Unbind(r, rt.pinned))
 		return next.ServeHTTP(w, r)
 	}
 	rt.sid = core.PrintableRaw(req.SID)
-	if h.mode.Binds(req.Version) && req.OpensByPolling(r) {
-		return h.open(w, r, next, rt)
+	if (h.mode.Tags(req.Version) || h.mode.Learns(req.Version)) && req.OpensByPolling(r) {
+		return h.open(w, r, next, rt, h.mode.Learns(req.Version))
 	}
 	return next.ServeHTTP(w, r)
 }
 
-// open serves a handshake poll and binds the session that it opens.
-func (h *Handler) open(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, rt *route) error {
+// open serves a handshake poll, and binds or learns the session that it opens.
+func (h *Handler) open(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, rt *route, learn bool) error {
 	// A compressed open packet cannot be read. There is nothing to lose: it
 	// has a hundred bytes, and the encode handler still sees what the client
 	// accepts, as it is in front of this one.
@@ -114,7 +149,16 @@ func (h *Handler) open(w http.ResponseWriter, r *http.Request, next caddyhttp.Ha
 		}
 	}()
 
-	recorder := core.NewRecorder(w, rt.bindingTag)
+	recorder := core.NewRecorder(w, func(_ http.Header, opened core.Opened) string {
+		rt.sid = core.Printable(opened.SID)
+		if !learn {
+			return rt.chosen
+		}
+		if rt.chosen != "" {
+			h.learn(opened, rt.chosen)
+		}
+		return ""
+	})
 	whole := false
 	defer func() {
 		if !whole { // reverse_proxy panics when its upstream breaks off
@@ -128,13 +172,20 @@ func (h *Handler) open(w http.ResponseWriter, r *http.Request, next caddyhttp.Ha
 	}
 
 	opened, closeErr := recorder.Close()
-	if sid := recorder.SID(); sid != "" {
-		rt.sid = core.Printable(sid)
-	}
 	if opened {
 		h.logOpened(rt, closeErr)
 	}
 	return err
+}
+
+// learn remembers the upstream of a session. It warns of a table that is full,
+// at the first session that had to go, the tenth, the hundredth and so on.
+func (h *Handler) learn(opened core.Opened, tag string) {
+	if dropped, full := h.sessions.Learn(opened, tag); full && core.IsPowerOfTen(dropped) {
+		h.logger.Warn("a learned Socket.IO session was dropped before its time, as there were too many; its client has to connect anew; "+
+			"raise max_sessions of the affinity handler",
+			zap.Uint64("dropped", dropped))
+	}
 }
 
 // logOpened says how a new session was bound, or, once, that it was not.
@@ -154,7 +205,8 @@ func (h *Handler) logOpened(rt *route, err error) {
 // parseAffinity sets up the handler from Caddyfile tokens. Syntax:
 //
 //	affinity [<matcher>] {
-//	    sid auto|tag|off
+//	    sid          auto|tag|learn|off
+//	    max_sessions <number>
 //	}
 func parseAffinity(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	handler := new(Handler)
@@ -170,21 +222,34 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 
 // unmarshalOption reads one option with its arguments.
 func (h *Handler) unmarshalOption(d *caddyfile.Dispenser) error {
-	if d.Val() != "sid" {
+	switch d.Val() {
+	case "sid":
+		if err := unmarshalValue(d, &h.SID); err != nil {
+			return err
+		}
+		if _, err := core.ParseMode(h.SID); err != nil {
+			return d.WrapErr(err)
+		}
+		return nil
+
+	case "max_sessions":
+		if err := unmarshalNumber(d, &h.MaxSessions); err != nil {
+			return err
+		}
+		if *h.MaxSessions < 1 {
+			return d.Errf("max_sessions %d: it has to be 1 at least", *h.MaxSessions)
+		}
+		return nil
+
+	default:
 		return d.Errf("unrecognized option '%s'", d.Val())
 	}
-	if err := unmarshalValue(d, &h.SID); err != nil {
-		return err
-	}
-	if _, err := core.ParseMode(h.SID); err != nil {
-		return d.WrapErr(err)
-	}
-	return nil
 }
 
 // Interface guards.
 var (
 	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddy.CleanerUpper          = (*Handler)(nil)
 	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
 	_ caddyfile.Unmarshaler       = (*Handler)(nil)
 )

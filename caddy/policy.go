@@ -53,6 +53,10 @@ type AffinitySelection struct {
 	// Default: none; tags are a plain SHA-256 of the address.
 	Secret string `json:"secret,omitempty"`
 
+	// A cookie that brings clients back to their upstream where no session ID
+	// does. Default: none.
+	Cookie *Cookie `json:"cookie,omitempty"`
+
 	// The policy that selects an upstream for a new session. Default:
 	// `least_conn`, under which an open poll or WebSocket counts as a request,
 	// so that sessions are spread evenly; sessions of the last few seconds count
@@ -87,6 +91,11 @@ func (a *AffinitySelection) Provision(ctx caddy.Context) error {
 	}
 	a.tags = newTagIndex(secret)
 	a.failures = newFailures()
+	if a.Cookie != nil {
+		if err := a.Cookie.provision(); err != nil {
+			return err
+		}
+	}
 
 	if a.FallbackRaw == nil {
 		a.fallback = newLeastBusy()
@@ -109,8 +118,8 @@ func (a *AffinitySelection) Validate() error {
 }
 
 // Select returns the upstream that has the request's session, or else the one
-// that the fallback policy selects, or nil when there is none or it has to be
-// waited for.
+// that the client's cookie or the fallback policy selects, or nil when there is
+// none or it has to be waited for.
 func (a *AffinitySelection) Select(pool reverseproxy.UpstreamPool, req *http.Request, w http.ResponseWriter) *reverseproxy.Upstream {
 	rt := routeOf(req.Context())
 	if rt == nil {
@@ -119,19 +128,31 @@ func (a *AffinitySelection) Select(pool reverseproxy.UpstreamPool, req *http.Req
 	}
 	rt.fail() // who is asked again was not served by the one before
 	rt.failures = a.failures
+	rt.take(a.Cookie, req.Header)
+	known := a.given(pool, rt)
+	if rt.session && rt.pinned == "" && known != nil {
+		rt.pinned, rt.evidence = rt.given, core.ByCookie
+	}
+	rt.by = rt.evidence
+
 	if rt.pinned != "" {
 		if upstream := a.tags.find(pool, rt.pinned); upstream != nil && upstream.Healthy() {
 			if upstream.Full() {
 				return nil
 			}
-			rt.selected = upstream.Dial
+			rt.follow(upstream)
 			a.logSelected(rt, upstream)
 			return upstream
 		}
 		rt.by = core.ByLost
 	}
 
-	upstream := a.choose(pool, req, orDiscard(w), rt)
+	upstream := known
+	if rt.session || known == nil || !a.fit(known, rt) {
+		upstream = a.choose(pool, req, orDiscard(w), rt)
+	} else {
+		rt.by = core.ByCookie
+	}
 	if upstream == nil {
 		return nil
 	}
@@ -140,12 +161,26 @@ func (a *AffinitySelection) Select(pool reverseproxy.UpstreamPool, req *http.Req
 	return upstream
 }
 
+// given returns the upstream of a pool that the client's cookie names, if any.
+func (a *AffinitySelection) given(pool reverseproxy.UpstreamPool, rt *route) *reverseproxy.Upstream {
+	if rt.given == "" {
+		return nil
+	}
+	return a.tags.find(pool, rt.given)
+}
+
+// fit reports whether an upstream can be given a request that could go
+// elsewhere.
+func (a *AffinitySelection) fit(upstream *reverseproxy.Upstream, rt *route) bool {
+	return upstream.Available() && !rt.hasTried(upstream) && !a.failures.has(upstream)
+}
+
 // choose has the fallback policy select an upstream for a request that could go
 // anywhere: one that has not failed the request, or another just before, as
 // long as there is one.
 func (a *AffinitySelection) choose(pool reverseproxy.UpstreamPool, req *http.Request, w http.ResponseWriter, rt *route) *reverseproxy.Upstream {
 	upstream := a.fallback.Select(pool, req, w)
-	if upstream == nil || !rt.hasTried(upstream) && !a.failures.has(upstream) {
+	if upstream == nil || a.fit(upstream, rt) {
 		return upstream
 	}
 	untried := slices.DeleteFunc(slices.Clone(pool), rt.hasTried)
@@ -158,8 +193,11 @@ func (a *AffinitySelection) choose(pool reverseproxy.UpstreamPool, req *http.Req
 	return upstream
 }
 
-// logSelected says how a request was routed.
+// logSelected says how a request was routed, if there was something to see to.
 func (a *AffinitySelection) logSelected(rt *route, upstream *reverseproxy.Upstream) {
+	if !rt.ours && rt.by == "" {
+		return
+	}
 	if c := a.logger.Check(zapcore.DebugLevel, "selected upstream for session"); c != nil {
 		c.Write(
 			zap.String("by", string(rt.by)),
@@ -187,6 +225,9 @@ func (a *AffinitySelection) warnIfBypassed(req *http.Request) {
 //	lb_policy affinity {
 //	    secret   <secret>
 //	    fallback <policy> [<args...>]
+//	    cookie   [<name>] {
+//	        <options of Cookie>
+//	    }
 //	}
 func (a *AffinitySelection) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return unmarshalBlock(d, a.unmarshalOption)
@@ -219,6 +260,14 @@ func (a *AffinitySelection) unmarshalOption(d *caddyfile.Dispenser) error {
 		}
 		a.FallbackRaw = caddyconfig.JSONModuleObject(policy, "policy", name, nil)
 		return nil
+
+	case "cookie":
+		if a.Cookie != nil {
+			return d.Err("cookie already specified")
+		}
+		cookie, err := unmarshalCookie(d)
+		a.Cookie = cookie
+		return err
 
 	default:
 		return d.Errf("unrecognized option '%s'", d.Val())

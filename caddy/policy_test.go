@@ -47,9 +47,9 @@ func newRequest(tb testing.TB, tag string) (*http.Request, *route) {
 	tb.Helper()
 	ctx := context.WithValue(context.Background(), caddyhttp.VarsCtxKey, map[string]any{})
 	rt := newRoute(ctx)
-	rt.by = core.ByNew
+	rt.ours, rt.evidence = true, core.ByNew
 	if rt.pinned = tag; tag != "" {
-		rt.by = core.BySID
+		rt.session, rt.evidence = true, core.BySID
 	}
 	return httptest.NewRequestWithContext(ctx, http.MethodGet, "/socket.io/?EIO=4", http.NoBody), rt
 }
@@ -104,7 +104,7 @@ func TestSelectNamesTheUpstreamOfANewSession(t *testing.T) {
 	pool := newPool(1, 3)
 	req, rt := newRequest(t, "")
 	assert.Same(t, pool[0], policy.Select(pool, req, nil))
-	assert.Equal(t, core.NewTagger("key").Tag(pool[0].Dial), rt.bindingTag(nil))
+	assert.Equal(t, core.NewTagger("key").Tag(pool[0].Dial), rt.chosen)
 }
 
 func TestSelectAgainPrefersWhatWasNotTried(t *testing.T) {
@@ -113,7 +113,7 @@ func TestSelectAgainPrefersWhatWasNotTried(t *testing.T) {
 	req, rt := newRequest(t, "")
 	for _, want := range []*reverseproxy.Upstream{pool[0], pool[1], pool[2], pool[0]} {
 		assert.Same(t, want, policy.Select(pool, req, nil))
-		assert.Equal(t, tagOf(want), rt.bindingTag(nil))
+		assert.Equal(t, tagOf(want), rt.chosen)
 	}
 }
 

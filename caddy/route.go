@@ -22,18 +22,24 @@ const (
 	byPlaceholder  = "http.affinity.by"
 )
 
-// route is what the handler and the policy tell each other of one Engine.IO
-// request. It lives in the request's variables, so the two find it wherever
-// they stand in the chain. One goroutine at a time has it.
+// route is what the handler and the policy tell each other of one request. It
+// lives in the request's variables, so the two find it wherever they stand in
+// the chain. One goroutine at a time has it.
 type route struct {
-	// by is the evidence that chose the upstream.
-	by core.Evidence
+	// ours says that the request is Engine.IO's, and session that it belongs
+	// to a session that is there already.
+	ours, session bool
 
-	// pinned is the tag that the client's session ID carries, if any.
+	// evidence is what the request brings for an upstream, and by what chose
+	// the upstream in the end.
+	evidence, by core.Evidence
+
+	// pinned is the tag of the upstream that has the request's session, if
+	// that is known.
 	pinned string
 
 	// chosen is the tag of the upstream that the policy chose for a request
-	// without a tag, or whose tag leads nowhere.
+	// without a session, or whose session cannot be reached.
 	chosen string
 
 	// tried has the dial addresses of all that the policy so chose. There is
@@ -41,9 +47,16 @@ type route struct {
 	tried []string
 
 	// selected is the dial address of the upstream that the request was given
-	// to last, and failures the policy's memory of those that failed.
-	selected string
-	failures *failures
+	// to last, and answering its tag, and failures the policy's memory of
+	// those that failed.
+	selected, answering string
+	failures            *failures
+
+	// cookie is that of the policy, if it has one, and given the tag that the
+	// client's carries. The reply may greet the client with a new one.
+	cookie *Cookie
+	given  string
+	greets bool
 
 	// sid is the node's own session ID, as [core.Printable] shows it.
 	sid string
@@ -71,6 +84,9 @@ func newRoute(ctx context.Context) *route {
 
 // placeholder is a [caddy.ReplacerFunc].
 func (rt *route) placeholder(key string) (any, bool) {
+	if !rt.ours && rt.by == "" {
+		return nil, false
+	}
 	switch key {
 	case sidPlaceholder:
 		return rt.sid, true
@@ -92,15 +108,34 @@ func (rt *route) tag() string {
 	return rt.chosen
 }
 
-// bindingTag tells a [core.Recorder] the tag for a new session.
-func (rt *route) bindingTag(http.Header) string {
-	return rt.chosen
+// take reads the policy's cookie, and takes it out of the headers of the
+// request that goes to the upstream.
+func (rt *route) take(cookie *Cookie, header http.Header) {
+	if cookie != nil && cookie != rt.cookie { // a request that is tried again has none any more
+		rt.cookie = cookie
+		rt.given = cookie.take(header)
+	}
 }
 
-// choose notes an upstream that the fallback policy chose.
+// giveCookie gives a reply the policy's cookie. One that says nothing is right
+// does not greet: who was refused may as well go elsewhere next time.
+func (rt *route) giveCookie(header http.Header, status int) {
+	if rt.cookie != nil && rt.answering != "" {
+		greet := rt.greets && rt.answering != rt.given && status < http.StatusBadRequest
+		rt.cookie.give(header, rt.answering, greet)
+	}
+}
+
+// follow notes that the request goes to the upstream that has its session.
+func (rt *route) follow(upstream *reverseproxy.Upstream) {
+	rt.by = rt.evidence
+	rt.selected, rt.answering = upstream.Dial, rt.pinned
+}
+
+// choose notes an upstream that was chosen for a request without one.
 func (rt *route) choose(upstream *reverseproxy.Upstream, tag string) {
 	rt.chosen = tag
-	rt.selected = upstream.Dial
+	rt.selected, rt.answering = upstream.Dial, tag
 	rt.tried = append(rt.tried, upstream.Dial)
 }
 

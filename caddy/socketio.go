@@ -41,17 +41,21 @@ const (
 )
 
 // parseSocketIO parses the socketio directive, which has the syntax of the
-// reverse_proxy directive and three options more:
+// reverse_proxy directive and these options more:
 //
 //	socketio [<matcher>] <upstreams...> {
-//	    sid      auto|tag|off
-//	    secret   <secret>
-//	    fallback <policy> [<args...>]
+//	    sid          auto|tag|learn|off
+//	    max_sessions <number>
+//	    secret       <secret>
+//	    fallback     <policy> [<args...>]
+//	    cookie       [<name>] {
+//	        <options of Cookie>
+//	    }
 //	    <any reverse_proxy subdirective>
 //	}
 //
-// The options are those of the affinity handler (sid) and of the affinity
-// policy (secret, fallback). A line such as this:
+// The options are those of the affinity handler (sid, max_sessions) and of the
+// affinity policy (secret, fallback, cookie). A line such as this:
 //
 //	socketio /socket.io/* node1:3000 node2:3000
 //
@@ -143,9 +147,9 @@ func (o *socketIOOptions) take(d *caddyfile.Dispenser) error {
 
 		var err error
 		switch name {
-		case "sid":
+		case "sid", "max_sessions":
 			err = o.handler.unmarshalOption(option)
-		case "secret", "fallback":
+		case "secret", "fallback", "cookie":
 			err = o.policy.unmarshalOption(option)
 		case "lb_policy":
 			err = option.Err("socketio always has lb_policy affinity; who gets a new session is said by fallback")

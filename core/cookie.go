@@ -1,96 +1,114 @@
 package core
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
+	"time"
 )
 
-// ValidCookieName reports whether name can be that of a cookie: a token of RFC
-// 6265 section 4.1.1, which is that of RFC 9110 section 5.6.2.
-func ValidCookieName(name string) bool {
-	const token = "!#$%&'*+-.^_`|~" +
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-	return name != "" && strings.TrimLeft(name, token) == ""
+// Cookie is a cookie that gives a client back to its upstream: what RFC 6265
+// section 4.1 says of it beside its value. Scripts never see it (HttpOnly).
+type Cookie struct {
+	// Name is a token. Required.
+	Name string
+
+	// MaxAge is for how long clients keep the cookie, in whole seconds. When
+	// it is 0, they keep it until they end.
+	MaxAge time.Duration
+
+	// Domain has the hosts that get the cookie: this one and all below it.
+	// When it is empty, only the host that was asked.
+	Domain string
+
+	// Path begins the paths that get the cookie. When it is empty, it is "/".
+	Path string
+
+	// SameSite says whether requests from pages of other sites get the cookie:
+	// "none" for all of them, "lax" for following a link only, "strict" for
+	// none. When it is empty, it is what the client takes it for.
+	SameSite string
+
+	// Secure has the cookie sent over HTTPS only.
+	Secure bool
+
+	// Partitioned has the client keep one cookie for each site whose pages ask
+	// (CHIPS, draft-cutler-httpbis-partitioned-cookies). It needs Secure.
+	Partitioned bool
 }
 
-// SetCookieValue returns the value that a reply's headers give the cookie of a
-// name, or "" when they give none. Of two with one name, browsers keep the
-// last, and so does this.
-func SetCookieValue(header http.Header, name string) string {
-	value := ""
-	for _, cookie := range (&http.Response{Header: header}).Cookies() {
-		if cookie.Name == name {
-			value = cookie.Value
-		}
-	}
-	return value
+// sameSites has the values of SameSite.
+var sameSites = map[string]http.SameSite{
+	"":       0,
+	"none":   http.SameSiteNoneMode,
+	"lax":    http.SameSiteLaxMode,
+	"strict": http.SameSiteStrictMode,
 }
 
-// DropSetCookie takes the cookies of a name out of a reply's headers, and
-// leaves the others as they are.
-func DropSetCookie(header http.Header, name string) {
-	const field = "Set-Cookie"
-	var kept []string
-	for _, line := range header[field] {
-		if cookieName(line) != name {
-			kept = append(kept, line)
-		}
+// Check returns an error that names what cannot be in a cookie, or would have
+// every browser refuse it.
+func (c Cookie) Check() error {
+	if !ValidCookieName(c.Name) {
+		return fmt.Errorf("cookie %q: that cannot be the name of a cookie", c.Name)
 	}
-	if kept == nil {
-		delete(header, field)
-		return
+	// A name with such a prefix is a promise (RFC 6265bis section 4.1.3).
+	lower := strings.ToLower(c.Name)
+	if !c.Secure && (strings.HasPrefix(lower, "__secure-") || strings.HasPrefix(lower, "__host-")) {
+		return fmt.Errorf("cookie %s: a cookie of that name has to be secure", c.Name)
 	}
-	header[field] = kept
+	if strings.HasPrefix(lower, "__host-") && (c.Domain != "" || c.Path != "" && c.Path != "/") {
+		return fmt.Errorf("cookie %s: a cookie of that name has no domain, and the path /", c.Name)
+	}
+	return c.checkAttributes()
 }
 
-// ReplaceCookie gives a request's headers one cookie of a name, in the place of
-// any that they have, and leaves the others byte for byte as they are.
-func ReplaceCookie(header http.Header, name, value string) {
-	if len(header["Cookie"]) == 0 {
-		header["Cookie"] = []string{name + "=" + value}
-		return
+// checkAttributes is Check for all but the name.
+func (c Cookie) checkAttributes() error {
+	if c.MaxAge < 0 || c.MaxAge%time.Second != 0 {
+		return fmt.Errorf("cookie max_age %s: it has to be whole seconds, and more than none", c.MaxAge)
 	}
-	replaceAmong(header, name, value)
+	other := c.cookie("") //nolint:gosec // it is only looked at
+	other.Path, other.Partitioned = "", false
+	if other.Valid() != nil {
+		return fmt.Errorf("cookie domain %q: that cannot be the domain of a cookie", c.Domain)
+	}
+	other.Path, other.Domain = c.Path, ""
+	if c.Path != "" && c.Path[0] != '/' || other.Valid() != nil {
+		return fmt.Errorf("cookie path %q: that cannot be the path of a cookie", c.Path)
+	}
+	if _, known := sameSites[c.SameSite]; !known {
+		return fmt.Errorf("cookie same_site %q: want none, lax or strict", c.SameSite)
+	}
+	if c.SameSite == "none" && !c.Secure {
+		return fmt.Errorf("cookie same_site none: no browser keeps such a cookie unless it is secure too")
+	}
+	if c.Partitioned && !c.Secure {
+		return fmt.Errorf("cookie partitioned: no browser keeps such a cookie unless it is secure too")
+	}
+	return nil
 }
 
-// replaceAmong is ReplaceCookie for headers with cookies.
-func replaceAmong(header http.Header, name, value string) {
-	lines := header["Cookie"]
-	if strings.Contains(strings.Join(lines, ";"), name) {
-		lines = withoutCookie(lines, name)
-		if len(lines) == 0 {
-			header["Cookie"] = []string{name + "=" + value}
-			return
-		}
-	}
-	// It comes first, as that is the one that counts where there are two. The
-	// lines may be shared with whoever else has the request's headers.
-	replaced := append([]string(nil), lines...)
-	replaced[0] = name + "=" + value + "; " + replaced[0]
-	header["Cookie"] = replaced
+// Add adds the cookie with a value, a tag of one level, to a reply's headers.
+func (c Cookie) Add(header http.Header, tag string) {
+	cookie := c.cookie(tag)
+	header.Add("Set-Cookie", cookie.String())
 }
 
-// withoutCookie returns the lines of a Cookie header without the cookies of a
-// name.
-func withoutCookie(lines []string, name string) []string {
-	var kept []string
-	for _, line := range lines {
-		var cookies []string
-		for _, cookie := range strings.Split(line, ";") {
-			if cookieName(cookie) != name {
-				cookies = append(cookies, cookie)
-			}
-		}
-		if len(cookies) > 0 {
-			kept = append(kept, strings.TrimLeft(strings.Join(cookies, ";"), " \t"))
-		}
+// cookie returns the cookie with a value.
+func (c Cookie) cookie(value string) http.Cookie {
+	path := c.Path
+	if path == "" {
+		path = "/"
 	}
-	return kept
-}
-
-// cookieName returns the name of the cookie that a part of a Cookie header, or
-// a Set-Cookie header, begins with.
-func cookieName(s string) string {
-	name, _, _ := strings.Cut(s, "=")
-	return strings.Trim(name, " \t")
+	return http.Cookie{ //nolint:gosec // what is secure is the configuration's to say
+		Name:        c.Name,
+		Value:       value,
+		MaxAge:      int(c.MaxAge / time.Second),
+		Domain:      c.Domain,
+		Path:        path,
+		SameSite:    sameSites[c.SameSite],
+		Secure:      c.Secure,
+		Partitioned: c.Partitioned,
+		HttpOnly:    true,
+	}
 }

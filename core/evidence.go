@@ -3,11 +3,18 @@ package core
 // Evidence is what a request's upstream was chosen by.
 type Evidence string
 
-// The kinds of evidence. The empty Evidence is that of a request whose session
-// is not looked after, such as one of Engine.IO 3 under [ModeAuto].
+// The kinds of evidence, the strongest first. The empty Evidence is that of a
+// request that belongs to no session which is looked after.
 const (
 	// BySID: the session ID carries the tag of the upstream.
 	BySID Evidence = "sid"
+
+	// ByLearned: the session was opened through this proxy, which remembers
+	// the upstream.
+	ByLearned Evidence = "learned"
+
+	// ByCookie: a cookie carries the tag of the upstream.
+	ByCookie Evidence = "cookie"
 
 	// ByNew: the request opens a session, which may go anywhere.
 	ByNew Evidence = "new"
@@ -18,17 +25,25 @@ const (
 	ByLost Evidence = "lost"
 )
 
-// Weigh returns the evidence that a request carries under a mode, and the tag
-// of so many levels that it points to, if any.
-func Weigh(req Request, mode Mode, levels int) (by Evidence, tag string) {
+// Weigh returns the evidence that a request's session ID is under a mode, and
+// the tag of so many levels that it points to, if any. A request with BySID has
+// that tag in its session ID, and is to be unbound; one with ByLearned has not.
+func Weigh(req Request, mode Mode, levels int, sessions *Sessions) (by Evidence, tag string) {
 	switch {
 	case req.IsHandshake():
 		return ByNew, ""
-	case !mode.Binds(req.Version):
+	case mode.Tags(req.Version):
+		if tag = req.Tag(levels); tag != "" {
+			return BySID, tag
+		}
+		return ByLost, ""
+	case mode.Learns(req.Version):
+		// It may be older than the configuration, and so than the levels.
+		if tag = sessions.Find(req.ID()); ValidTag(tag, levels) {
+			return ByLearned, tag
+		}
+		return ByLost, ""
+	default:
 		return "", ""
 	}
-	if tag = req.Tag(levels); tag == "" {
-		return ByLost, ""
-	}
-	return BySID, tag
 }

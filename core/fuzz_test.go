@@ -111,12 +111,12 @@ func FuzzBindOpenPacket(f *testing.F) {
 			return
 		}
 		packet, ok := findOpenPacket(bound)
-		if !ok || packet.sid != Bind(testTag, sid) {
+		if !ok || packet.SID != Bind(testTag, sid) {
 			// The one thing that can keep a bound packet from being one.
 			if len(sid) > maxSID-len(testTag)-len(separator) {
 				return
 			}
-			t.Fatalf("%q became %q, in which the sid is %q", before, bound, packet.sid)
+			t.Fatalf("%q became %q, in which the sid is %q", before, bound, packet.SID)
 		}
 		if got := unbound(bound, packet); got != before {
 			t.Fatalf("%q became %q, unbound %q", before, bound, got)

@@ -2,22 +2,25 @@ package core
 
 import "fmt"
 
-// Mode says which sessions are bound to their upstream by a tag in the session
-// ID that the client sees.
+// Mode says how the upstreams of sessions are remembered.
 type Mode string
 
 // The modes. The empty Mode is [ModeAuto].
 const (
-	// ModeAuto binds Engine.IO 4, where the session ID is the transport's own
-	// affair. It leaves Engine.IO 3 as it is, where the application sees the
-	// session ID as its socket.id on both sides, and a tag would make the two
-	// differ.
+	// ModeAuto is ModeTag for Engine.IO 4, where the session ID is the
+	// transport's own affair, and ModeLearn for Engine.IO 3, where the
+	// application sees the session ID as its socket.id on both sides, and a
+	// tag would make the two differ.
 	ModeAuto Mode = "auto"
 
-	// ModeTag binds every version.
+	// ModeTag puts a tag into the session ID that the client sees.
 	ModeTag Mode = "tag"
 
-	// ModeOff binds none.
+	// ModeLearn leaves the session ID as it is, and remembers it: see
+	// [Sessions].
+	ModeLearn Mode = "learn"
+
+	// ModeOff does neither.
 	ModeOff Mode = "off"
 )
 
@@ -26,21 +29,24 @@ func ParseMode(s string) (Mode, error) {
 	switch mode := Mode(s); mode {
 	case "":
 		return ModeAuto, nil
-	case ModeAuto, ModeTag, ModeOff:
+	case ModeAuto, ModeTag, ModeLearn, ModeOff:
 		return mode, nil
 	default:
-		return "", fmt.Errorf("unknown sid mode %q: want auto, tag or off", s)
+		return "", fmt.Errorf("unknown sid mode %q: want auto, tag, learn or off", s)
 	}
 }
 
-// Binds reports whether sessions of an Engine.IO version are bound.
-func (m Mode) Binds(version int) bool {
-	switch m {
-	case ModeTag:
-		return true
-	case ModeOff:
-		return false
-	default:
-		return version == 4
-	}
+// Tags reports whether sessions of an Engine.IO version get a tag.
+func (m Mode) Tags(version int) bool {
+	return m == ModeTag || m == ModeAuto && version == 4
+}
+
+// Learns reports whether sessions of an Engine.IO version are learned.
+func (m Mode) Learns(version int) bool {
+	return m == ModeLearn || m == ModeAuto && version == 3
+}
+
+// MayLearn reports whether sessions of any version are learned.
+func (m Mode) MayLearn() bool {
+	return m == ModeLearn || m == ModeAuto
 }

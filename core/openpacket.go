@@ -3,6 +3,7 @@ package core
 import (
 	"bytes"
 	"encoding/json"
+	"time"
 )
 
 const (
@@ -13,11 +14,20 @@ const (
 	recordSeparator = 0x1e
 )
 
-// openPacket is where the session ID stands in a handshake's body. Offsets
-// count bytes of the body.
+// Opened is what an open packet says of the session that it opens.
+type Opened struct {
+	// SID is the session ID, decoded, as the node gave it.
+	SID string
+
+	// Lifetime is how long the session lives without a sign of life: its
+	// pingInterval and its pingTimeout.
+	Lifetime time.Duration
+}
+
+// openPacket is what an open packet says, and where the session ID stands in a
+// handshake's body. Offsets count bytes of the body.
 type openPacket struct {
-	// sid is the session ID, decoded.
-	sid string
+	Opened
 
 	// sidAt is the offset of the first byte of the session ID, behind the
 	// quotation mark that opens its JSON string.
@@ -44,7 +54,7 @@ func BindOpenPacket(body []byte, tag string) (bound []byte, sid string, ok bool)
 	if !ok {
 		return body, "", false
 	}
-	return packet.bind(body, tag), packet.sid, true
+	return packet.bind(body, tag), packet.SID, true
 }
 
 // bind returns a copy of the body that p was found in, with the session ID
@@ -80,7 +90,7 @@ func findOpenPacket(body []byte) (packet openPacket, ok bool) {
 	default:
 		packet, ok = findInPayload(body)
 	}
-	return packet, ok && packet.sid != "" && len(packet.sid) <= maxSID
+	return packet, ok && packet.SID != "" && len(packet.SID) <= maxSID
 }
 
 // findInPayload finds the session ID in a payload of either protocol. An
@@ -104,6 +114,7 @@ func findInPacket(data []byte) (packet openPacket, end int, ok bool) {
 		return openPacket{}, 0, false
 	}
 	text := data[1:]
+	var interval, timeout json.RawMessage
 	dec := json.NewDecoder(bytes.NewReader(text))
 	if token, err := dec.Token(); err != nil || token != json.Delim('{') {
 		return openPacket{}, 0, false
@@ -118,6 +129,11 @@ func findInPacket(data []byte) (packet openPacket, end int, ok bool) {
 			if err := dec.Decode(&other); err != nil {
 				return openPacket{}, 0, false
 			}
+			if key == "pingInterval" { //nolint:staticcheck // Yaegi cannot switch on it
+				interval = other
+			} else if key == "pingTimeout" {
+				timeout = other
+			}
 			continue
 		}
 		colon := int(dec.InputOffset())
@@ -126,13 +142,14 @@ func findInPacket(data []byte) (packet openPacket, end int, ok bool) {
 		if err != nil || !isString || packet.sidAt > 0 {
 			return openPacket{}, 0, false
 		}
-		packet.sid = sid
+		packet.SID = sid
 		// Only space and the colon can stand before the value's own mark.
 		packet.sidAt = 1 + colon + bytes.IndexByte(text[colon:], '"') + 1
 	}
 	if _, err := dec.Token(); err != nil || packet.sidAt == 0 {
 		return openPacket{}, 0, false
 	}
+	packet.Lifetime = lifetime(string(interval), string(timeout))
 	end = 1 + int(dec.InputOffset())
 	rest := bytes.TrimLeft(data[end:], " \t\r\n") // JSON allows space behind it
 	return packet, len(data) - len(rest), true

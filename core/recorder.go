@@ -24,9 +24,9 @@ type Recorder struct {
 	http.ResponseWriter
 
 	// Tag is asked by Close for the upstream's tag, when a session has been
-	// opened. It gets the reply's headers. A tag that is not valid (see
-	// [ValidTag]), such as "", binds nothing.
-	Tag func(http.Header) string
+	// opened. It gets the reply's headers, and what the open packet says. A tag
+	// that is not valid (see [ValidTag]), such as "", binds nothing.
+	Tag func(http.Header, Opened) string
 
 	// status is the one held back, 0 before there is one.
 	status int
@@ -44,12 +44,10 @@ type Recorder struct {
 
 	// flush says that a flush was asked for that is still owed.
 	flush bool
-
-	sid string
 }
 
 // NewRecorder returns a Recorder in front of w.
-func NewRecorder(w http.ResponseWriter, tag func(http.Header) string) *Recorder {
+func NewRecorder(w http.ResponseWriter, tag func(http.Header, Opened) string) *Recorder {
 	return &Recorder{ResponseWriter: w, Tag: tag}
 }
 
@@ -163,16 +161,11 @@ func (r *Recorder) Close() (opened bool, err error) {
 	if !opened || !mayBind(r.Header()) {
 		return false, pass(r)
 	}
-	tag := r.Tag(r.Header())
+	tag := r.Tag(r.Header(), packet.Opened)
 	if ValidTag(tag, len(Levels(tag))) {
 		r.bind(packet, tag)
 	}
 	return true, pass(r)
-}
-
-// SID returns the node's own session ID once Close has bound it.
-func (r *Recorder) SID() string {
-	return r.sid
 }
 
 // Abort sends what is held back as it came, for a reply that broke off: its
@@ -206,7 +199,6 @@ func (r *Recorder) bind(packet openPacket, tag string) {
 		header.Set("Content-Length", strconv.Itoa(length+len(bound)-len(r.held)))
 	}
 	r.held = bound
-	r.sid = packet.sid
 }
 
 // pass sends what is held back and lets through what follows.

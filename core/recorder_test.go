@@ -15,8 +15,8 @@ const (
 )
 
 // always gives every session one tag.
-func always(tag string) func(http.Header) string {
-	return func(http.Header) string { return tag }
+func always(tag string) func(http.Header, Opened) string {
+	return func(http.Header, Opened) string { return tag }
 }
 
 func TestRecorder(t *testing.T) {
@@ -55,12 +55,12 @@ func TestRecorder(t *testing.T) {
 		{
 			name:  "leaves a session without a tag",
 			reply: func(w http.ResponseWriter, _ *http.Request) { write(w, openBody) },
-			tag:   "", status: 200, body: openBody, opened: true,
+			tag:   "", status: 200, body: openBody, opened: true, sid: "abc",
 		},
 		{
 			name:  "leaves a session with a bad tag",
 			reply: func(w http.ResponseWriter, _ *http.Request) { write(w, openBody) },
-			tag:   "a\r\nb", status: 200, body: openBody, opened: true,
+			tag:   "a\r\nb", status: 200, body: openBody, opened: true, sid: "abc",
 		},
 		{
 			name: "leaves an error of the node",
@@ -125,14 +125,18 @@ func TestRecorder(t *testing.T) {
 		tc := tc
 		t.Run(tc.name, func(t *testing.T) {
 			w := httptest.NewRecorder()
-			recorder := NewRecorder(w, always(tc.tag))
+			var sid string
+			recorder := NewRecorder(w, func(_ http.Header, opened Opened) string {
+				sid = opened.SID
+				return tc.tag
+			})
 			tc.reply(recorder, nil)
 			opened, err := recorder.Close()
 			if err != nil {
 				t.Fatal(err)
 			}
-			if opened != tc.opened || recorder.SID() != tc.sid {
-				t.Errorf("opened %v, sid %q, want %v, %q", opened, recorder.SID(), tc.opened, tc.sid)
+			if opened != tc.opened || sid != tc.sid {
+				t.Errorf("opened %v, sid %q, want %v, %q", opened, sid, tc.opened, tc.sid)
 			}
 			if w.Code != tc.status || w.Body.String() != tc.body {
 				t.Errorf("got %d %q, want %d %q", w.Code, w.Body.String(), tc.status, tc.body)
@@ -234,7 +238,7 @@ func TestRecorderReportsAWriterThatFails(t *testing.T) {
 
 func TestRecorderAsksForTheTagWithTheHeaders(t *testing.T) {
 	w := httptest.NewRecorder()
-	recorder := NewRecorder(w, func(h http.Header) string { return h.Get("X-Tag") })
+	recorder := NewRecorder(w, func(h http.Header, _ Opened) string { return h.Get("X-Tag") })
 	recorder.Header().Set("X-Tag", testTag)
 	write(recorder, openBody)
 	if _, err := recorder.Close(); err != nil || w.Body.String() != boundBody {

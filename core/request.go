@@ -2,6 +2,7 @@ package core
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 )
 
@@ -90,6 +91,16 @@ func (r Request) Tag(levels int) string {
 	}
 	tag, _, _ := Split(r.SID, levels)
 	return tag
+}
+
+// ID returns the session ID as a node knows it that makes its own, that is
+// decoded. It is empty when the query does not name exactly one.
+func (r Request) ID() string {
+	id, err := url.QueryUnescape(r.SID)
+	if err != nil || r.repeated {
+		return ""
+	}
+	return id
 }
 
 // Unbind takes the tag that Tag has returned off the session ID, in the query

@@ -30,15 +30,16 @@ const (
 	nothing = `[^\x00-\x{10FFFF}]`
 )
 
-// stockVersion matches the EIO parameter of the sessions that a mode binds.
+// stockVersion matches the EIO parameter of the sessions that get a tag under a
+// mode.
 func stockVersion(mode Mode) string {
 	switch mode {
-	case ModeOff:
-		return nothing
 	case ModeTag:
 		return `EIO=[0-9]&`
-	default:
+	case ModeAuto:
 		return `EIO=4&`
+	default:
+		return nothing
 	}
 }
 

@@ -73,7 +73,7 @@ func checkStock(tb testing.TB, mode Mode, levels int, path, query string) {
 		return &http.Request{Method: http.MethodGet, URL: &url.URL{RawQuery: query}, RequestURI: path + query}
 	}
 	req, ours := ParseRequest(query)
-	_, tag := Weigh(req, mode, levels)
+	_, tag := Weigh(req, mode, levels, NewSessions(1))
 	want := newRequest()
 	req.Unbind(want, tag)
 
@@ -85,7 +85,7 @@ func checkStock(tb testing.TB, mode Mode, levels int, path, query string) {
 	if ours && Foreign(query) {
 		tb.Fatalf("%q is not foreign", query)
 	}
-	opens := ours && mode.Binds(req.Version) && req.OpensByPolling(newRequest())
+	opens := ours && mode.Tags(req.Version) && req.OpensByPolling(newRequest())
 	if !opens && StockOpening(mode).MatchString(query) {
 		tb.Fatalf("%q opens no session that is bound", query)
 	}
@@ -100,6 +100,7 @@ func FuzzStockRequests(f *testing.F) {
 	f.Fuzz(func(t *testing.T, path, query string) {
 		checkStock(t, ModeAuto, 1, path, query)
 		checkStock(t, ModeTag, 2, path, query)
+		checkStock(t, ModeLearn, 1, path, query)
 		checkStock(t, ModeOff, 1, path, query)
 	})
 }

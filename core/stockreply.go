@@ -18,7 +18,26 @@ var stockOpen = regexp.MustCompile(`^0\{"sid":"[A-Za-z0-9_-]{1,64}"` +
 // findInStock finds the session ID in a stock open packet.
 func findInStock(body []byte) openPacket {
 	sid := body[len(stockHead):]
-	return openPacket{sid: string(sid[:bytes.IndexByte(sid, '"')]), sidAt: len(stockHead)}
+	return openPacket{
+		Opened: Opened{
+			SID:      string(sid[:bytes.IndexByte(sid, '"')]),
+			Lifetime: lifetime(stockNumber(body, `"pingInterval":`), stockNumber(body, `"pingTimeout":`)),
+		},
+		sidAt: len(stockHead),
+	}
+}
+
+// stockNumber returns the number behind a key in a stock open packet, if any.
+func stockNumber(body []byte, key string) string {
+	at := bytes.LastIndex(body, []byte(key)) // of two, JSON has the last one count
+	if at < 0 {
+		return ""
+	}
+	number := body[at+len(key):]
+	if end := bytes.IndexAny(number, ",}"); end >= 0 {
+		number = number[:end]
+	}
+	return string(number)
 }
 
 // StockSetCookie returns what matches a line of Set-Cookie that gives the only

@@ -105,6 +105,7 @@ func FuzzBindStock(f *testing.F) {
 		f.Add(readBody(f, h.File))
 	}
 	f.Add([]byte(`0{"sid":"sid","upgrades":[],"pingInterval":0}`))
+	f.Add([]byte(`0{"sid":"sid","upgrades":[],"pingTimeout":1,"pingInterval":9999999999,"pingTimeout":2}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		w := httptest.NewRecorder()
 		recorder := &Recorder{ResponseWriter: w}
@@ -116,7 +117,7 @@ func FuzzBindStock(f *testing.F) {
 			return
 		}
 		packet, ok := findInPayload(body)
-		if !ok || packet != findInStock(body) || packet.sid == "" || len(packet.sid) > maxSID || len(body) > maxOpen {
+		if !ok || packet != findInStock(body) || packet.SID == "" || len(packet.SID) > maxSID || len(body) > maxOpen {
 			t.Fatalf("%q is not one that can be bound: %+v", body, packet)
 		}
 		if want := packet.bind(body, testTag); w.Body.String() != string(want) {

@@ -6,6 +6,7 @@ import (
 	"log"
 	"net/http"
 	"regexp"
+	"strings"
 	"sync/atomic"
 
 	"github.com/eio-affinity/affinity/core"
@@ -28,6 +29,9 @@ type Affinity struct {
 	// single says that there is only one cookie, and pair is its name and "=".
 	single bool
 	pair   string
+
+	// sessions has the sessions that are learned.
+	sessions *core.Sessions
 
 	// hidden is the header that a stock reply to a handshake loses, if any.
 	hidden string
@@ -55,6 +59,9 @@ func New(_ context.Context, next http.Handler, config *Config, name string) (htt
 		sticky:  core.StockSetCookie(cookies),
 		single:  len(cookies) == 1,
 		pair:    cookies[0] + "=",
+	}
+	if mode.MayLearn() {
+		a.sessions = tableOf(name, config.MaxSessions)
 	}
 	if !a.expose {
 		a.hidden = "Set-Cookie"
@@ -137,7 +144,21 @@ func serveOpening(a *Affinity, w http.ResponseWriter, r *http.Request) {
 // finish ends the reply to a handshake poll, and binds the session that it
 // opens to the server that Traefik chose.
 func finish(a *Affinity, recorder *core.Recorder, r *http.Request) {
-	recorder.Tag = func(header http.Header) string { return chosen(a, r, header) }
+	recorder.Tag = func(header http.Header, _ core.Opened) string { return chosen(a, r, header) }
+	_, _ = recorder.Close() // the client has gone, and nobody is left to tell
+}
+
+// serveLearning serves a handshake poll whose session is to be learned.
+func serveLearning(a *Affinity, w http.ResponseWriter, r *http.Request) {
+	r.Header["Accept-Encoding"] = []string{"identity"} // a compressed open packet cannot be read
+	recorder := core.NewRecorder(w, func(header http.Header, opened core.Opened) string {
+		if tag := chosen(a, r, header); tag != "" {
+			learn(a, opened, tag)
+		}
+		return ""
+	})
+	defer core.Abort(recorder) // Traefik panics when its server breaks off
+	a.next.ServeHTTP(recorder, r)
 	_, _ = recorder.Close() // the client has gone, and nobody is left to tell
 }
 
@@ -157,12 +178,21 @@ func serveSession(a *Affinity, w http.ResponseWriter, r *http.Request) {
 		a.next.ServeHTTP(w, r)
 		return
 	}
-	if _, tag := core.Weigh(req, a.mode, a.levels); tag != "" {
+	by, tag := core.Weigh(req, a.mode, a.levels, a.sessions)
+	if by == core.BySID {
 		req.Unbind(r, tag)
+	}
+	if tag != "" {
 		pin(a, r, tag)
-	} else if a.mode.Binds(req.Version) && req.OpensByPolling(r) {
-		serveOpening(a, w, r)
-		return
+	} else if req.OpensByPolling(r) {
+		if a.mode.Tags(req.Version) {
+			serveOpening(a, w, r)
+			return
+		}
+		if a.mode.Learns(req.Version) {
+			serveLearning(a, w, r)
+			return
+		}
 	}
 	a.next.ServeHTTP(w, r)
 }
@@ -192,11 +222,26 @@ func chosen(a *Affinity, r *http.Request, header http.Header) string {
 	return core.JoinLevels(values)
 }
 
+// learn remembers the server of a session. It warns of a table that is full, at
+// the first session that had to go, the tenth, the hundredth and so on.
+func learn(a *Affinity, opened core.Opened, tag string) {
+	tag = strings.Clone(tag) // which is a part of all that the cookie says
+	if dropped, full := a.sessions.Learn(opened, tag); full && core.IsPowerOfTen(dropped) {
+		say(a, "a learned Socket.IO session was dropped before its time, as there were too many; its client has to connect anew; "+
+			"raise maxSessions (dropped: %d)", dropped)
+	}
+}
+
+// say writes a line to Traefik's log, which is behind package log, and knows it
+// as an error.
+func say(a *Affinity, format string, args ...interface{}) {
+	log.New(log.Writer(), "", 0).Printf("middleware "+a.name+": "+format, args...)
+}
+
 // warn says once what is to be configured for a sticky cookie to come.
 func warn(a *Affinity, cookie string) {
 	if atomic.CompareAndSwapUint32(&a.warned, 0, 1) {
-		// Traefik's log is behind package log, and knows it as an error.
-		log.New(log.Writer(), "", 0).Printf("middleware %s: a Socket.IO session was opened, but no sticky cookie %q came with it, so the session is not kept; "+
-			"set loadBalancer.sticky.cookie.name to that in the service behind the middleware", a.name, cookie)
+		say(a, "a Socket.IO session was opened, but no sticky cookie %q came with it, so the session is not kept; "+
+			"set loadBalancer.sticky.cookie.name to that in the service behind the middleware", cookie)
 	}
 }

@@ -158,8 +158,8 @@ func TestEverythingElsePassesAsItIs(t *testing.T) {
 		polling + "&sid=abc", polling + "&sid=b!d.abc", polling + "&sid=" + value + "%2Eabc",
 		polling + "&sid=" + strings.Repeat("x", 65) + ".abc", polling + "&sid=a.b&sid=c.d",
 		polling + "&sid=a%3B%20evil%3D1.abc", polling + "&sid=" + value + ".",
-		"EIO=3&transport=polling&sid=" + value + ".abc", "EIO=3&transport=polling",
-		"EIO=4&transport=websocket",
+		"EIO=3&transport=polling&sid=" + value + ".abc", "EIO=2&transport=polling",
+		"EIO=4&transport=websocket", "EIO=3&transport=websocket",
 	} {
 		next := &balancer{}
 		w := get(newAffinity(t, next, nil), query, http.Header{"Cookie": {"a=1"}, "Accept-Encoding": {"br"}})
@@ -222,6 +222,8 @@ func TestNewRefuses(t *testing.T) {
 		{"a bad cookie name", func(c *Config) { c.CookieNames = []string{"a;b"} }, `cookieNames has "a;b"`},
 		{"a cookie name twice", func(c *Config) { c.CookieNames = []string{"a", "a"} }, `cookieNames has "a" twice`},
 		{"too many cookie names", func(c *Config) { c.CookieNames = strings.Split("a,b,c,d,e,f,g,h,i", ",") }, "cookieNames has 9 names"},
+		{"room for no session", func(c *Config) { c.MaxSessions = 0 }, "maxSessions 0"},
+		{"room for less than none", func(c *Config) { c.MaxSessions = -1 }, "maxSessions -1"},
 		{"an unknown sid mode", func(c *Config) { c.SID = "sticky" }, `unknown sid mode "sticky"`},
 		{"an unknown option", func(c *Config) { c.Unknown = map[string]interface{}{"cookieName": "a"} }, "unknown option cookieName"},
 	}

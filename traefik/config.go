@@ -21,11 +21,21 @@ type Config struct {
 	// Required.
 	CookieNames []string `json:"cookieNames,omitempty" toml:"cookieNames,omitempty" yaml:"cookieNames,omitempty"`
 
-	// SID says which sessions to bind: "auto" binds those of Engine.IO 4
-	// (Socket.IO 3 and 4) and leaves those of Engine.IO 3 (Socket.IO 2), where
-	// the session ID is also the socket.id that applications see; "tag" binds
-	// both; "off" binds none. Default: "auto".
+	// SID says how to remember the server of a session: "tag" puts the sticky
+	// cookie's value in front of the session ID that the client gets, so that
+	// nothing has to be remembered; "learn" leaves the session ID as it is and
+	// remembers it, in this process, for the pingInterval and pingTimeout of
+	// its handshake since its last use; "auto" is "tag" for Engine.IO 4
+	// (Socket.IO 3 and 4) and "learn" for Engine.IO 3 (Socket.IO 2), where the
+	// session ID is also the socket.id that applications see; "off" does
+	// neither. Default: "auto".
 	SID string `json:"sid,omitempty" toml:"sid,omitempty" yaml:"sid,omitempty"`
+
+	// MaxSessions is how many learned sessions to remember at most. When there
+	// are more, the one nearest its expiry is dropped, and the log says how many
+	// were. The table is that of all middlewares of this name, and it survives
+	// a reload of the dynamic configuration. Default: 1000000.
+	MaxSessions int `json:"maxSessions,omitempty" toml:"maxSessions,omitempty" yaml:"maxSessions,omitempty"`
 
 	// ExposeCookie leaves Traefik's Set-Cookie on the reply to a handshake poll,
 	// for clients that keep cookies and are to come back to the same server.
@@ -42,7 +52,7 @@ type Config struct {
 // CreateConfig returns the configuration with its defaults. It is Traefik's
 // entry point, together with [New].
 func CreateConfig() *Config {
-	return &Config{SID: string(core.ModeAuto)}
+	return &Config{SID: string(core.ModeAuto), MaxSessions: core.DefaultMaxSessions}
 }
 
 // check refuses what cannot work, and returns the cookie names and the mode.
@@ -53,7 +63,7 @@ func (c *Config) check() (cookies []string, mode core.Mode, err error) {
 			names = append(names, name)
 		}
 		sort.Strings(names)
-		return nil, "", fmt.Errorf("unknown option %s: there are cookieNames, sid and exposeCookie", strings.Join(names, ", "))
+		return nil, "", fmt.Errorf("unknown option %s: there are cookieNames, sid, maxSessions and exposeCookie", strings.Join(names, ", "))
 	}
 	if len(c.CookieNames) == 0 {
 		return nil, "", errors.New("cookieNames is empty: it has to name the sticky cookie of the service")
@@ -72,6 +82,9 @@ func (c *Config) check() (cookies []string, mode core.Mode, err error) {
 		}
 		seen[name] = true
 		cookies = append(cookies, name)
+	}
+	if c.MaxSessions < 1 {
+		return nil, "", fmt.Errorf("maxSessions %d: it has to be 1 at least", c.MaxSessions)
 	}
 	mode, err = core.ParseMode(c.SID)
 	return cookies, mode, err

@@ -117,11 +117,11 @@ func (d decoded) assert(t *testing.T, p plugins) {
 }
 
 var (
-	plain   = traefik.Config{CookieNames: []string{"server_id"}, SID: "auto"}
-	nested  = traefik.Config{CookieNames: []string{"group_id", "server_id"}, SID: "auto"}
-	spaced  = traefik.Config{CookieNames: []string{"group_id", " server_id"}, SID: "auto"} // New takes the space off
-	exposed = traefik.Config{CookieNames: []string{"server_id"}, SID: "tag", ExposeCookie: true}
-	off     = traefik.Config{CookieNames: []string{"server_id"}, SID: "off"}
+	plain   = traefik.Config{CookieNames: []string{"server_id"}, SID: "auto", MaxSessions: 1_000_000}
+	nested  = traefik.Config{CookieNames: []string{"group_id", "server_id"}, SID: "auto", MaxSessions: 1_000_000}
+	spaced  = traefik.Config{CookieNames: []string{"group_id", " server_id"}, SID: "auto", MaxSessions: 1_000_000} // New takes the space off
+	exposed = traefik.Config{CookieNames: []string{"server_id"}, SID: "tag", MaxSessions: 1_000_000, ExposeCookie: true}
+	off     = traefik.Config{CookieNames: []string{"server_id"}, SID: "off", MaxSessions: 1_000_000}
 )
 
 func TestLabels(t *testing.T) {

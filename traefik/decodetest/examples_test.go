@@ -138,8 +138,8 @@ func TestExampleKubernetes(t *testing.T) {
 		}
 	}
 	assert.Equal(t, map[string]*traefik.Config{
-		"affinity":        {CookieNames: []string{"server_id"}, SID: "auto"},
-		"canary-affinity": {CookieNames: []string{"release", "server_id"}, SID: "auto"},
+		"affinity":        {CookieNames: []string{"server_id"}, SID: "auto", MaxSessions: 1_000_000},
+		"canary-affinity": {CookieNames: []string{"release", "server_id"}, SID: "auto", MaxSessions: 1_000_000},
 	}, configs)
 	assert.Equal(t, map[string][]string{
 		"affinity":        {"server_id"},

@@ -1,0 +1,28 @@
+package traefik
+
+import (
+	"sync"
+
+	"github.com/eio-affinity/affinity/core"
+)
+
+// tables has the learned sessions of each middleware, by its name. Traefik makes
+// all middlewares anew when its dynamic configuration changes, but it keeps the
+// interpreter, and so this.
+var (
+	tablesMu sync.Mutex
+	tables   = map[string]*core.Sessions{}
+)
+
+// tableOf returns the table of a middleware, with room for so many sessions.
+func tableOf(name string, most int) *core.Sessions {
+	tablesMu.Lock()
+	defer tablesMu.Unlock()
+	table := tables[name]
+	if table == nil {
+		table = core.NewSessions(most)
+		tables[name] = table
+	}
+	table.Limit(most)
+	return table
+}
