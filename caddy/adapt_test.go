@@ -86,6 +86,11 @@ func TestBadJSONIsRefused(t *testing.T) {
 		{"an unknown field of the policy", `{"handler":"affinity"}`, `{"policy":"affinity","key":"x"}`, `unknown field "key"`},
 		{"affinity as its own fallback", `{"handler":"affinity"}`, `{"policy":"affinity","fallback":{"policy":"affinity"}}`, "affinity cannot be its own fallback"},
 		{"a fallback that is no policy", `{"handler":"affinity"}`, `{"policy":"affinity","fallback":{"policy":"nope"}}`, "nope"},
+		{"room for no session", `{"handler":"affinity","max_sessions":0}`, `{"policy":"affinity"}`, "max_sessions 0"},
+		{"a cookie without a name to prefix", `{"handler":"affinity"}`, `{"policy":"affinity","cookie":{"mode":"prefix"}}`, "cookie mode prefix"},
+		{"a bad name of a cookie", `{"handler":"affinity"}`, `{"policy":"affinity","cookie":{"name":"a;b"}}`, `cookie "a;b"`},
+		{"a partitioned cookie that is not secure", `{"handler":"affinity"}`, `{"policy":"affinity","cookie":{"partitioned":true}}`, "cookie partitioned"},
+		{"a negative max_age", `{"handler":"affinity"}`, `{"policy":"affinity","cookie":{"max_age":-1000000000}}`, "cookie max_age -1s"},
 		{"a secret from nowhere", `{"handler":"affinity"}`, `{"policy":"affinity","secret":"{env.AFFINITY_SECRET_THAT_IS_NOT_SET}"}`, "replacing placeholders in secret"},
 	}
 	for _, tc := range cases {

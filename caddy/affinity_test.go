@@ -74,7 +74,8 @@ func TestSIDModes(t *testing.T) {
 	bound := core.NewTagger("").Tag(n.address()) + "."
 	cases := []struct{ name, options, query, prefix string }{
 		{"auto binds Engine.IO 4", "", "EIO=4&transport=polling", bound},
-		{"auto leaves Engine.IO 3", "", "EIO=3&transport=polling", "a-"},
+		{"auto learns Engine.IO 3", "", "EIO=3&transport=polling", "a-"},
+		{"learn learns Engine.IO 4", "sid learn", "EIO=4&transport=polling", "a-"},
 		{"tag binds Engine.IO 3", "sid tag", "EIO=3&transport=polling", bound},
 		{"off leaves Engine.IO 4", "sid off", "EIO=4&transport=polling", "a-"},
 		{"what is not Engine.IO stays", "", "transport=polling", "a-"},

@@ -111,9 +111,12 @@ func (rt *route) tag() string {
 // take reads the policy's cookie, and takes it out of the headers of the
 // request that goes to the upstream.
 func (rt *route) take(cookie *Cookie, header http.Header) {
-	if cookie != nil && cookie != rt.cookie { // a request that is tried again has none any more
-		rt.cookie = cookie
-		rt.given = cookie.take(header)
+	if cookie == nil {
+		return
+	}
+	tag := cookie.take(header)
+	if cookie != rt.cookie { // headers that are tried again have none any more
+		rt.cookie, rt.given = cookie, tag
 	}
 }
 

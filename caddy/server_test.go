@@ -1,9 +1,9 @@
 package caddy
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -38,7 +38,16 @@ func serve(t *testing.T, site string) *server {
 	require.NoError(t, listener.Close())
 
 	s := &server{url: "http://" + address, log: filepath.Join(t.TempDir(), "caddy.log")}
-	config, err := adapt(fmt.Sprintf(`{
+	config, err := adapt(s.caddyfile(site))
+	require.NoError(t, err)
+	require.NoError(t, caddy.Load(config, true))
+	t.Cleanup(func() { require.NoError(t, caddy.Stop()) })
+	return s
+}
+
+// caddyfile returns the Caddyfile with a site.
+func (s *server) caddyfile(site string) string {
+	return fmt.Sprintf(`{
 		admin off
 		persist_config off
 		log {
@@ -46,16 +55,18 @@ func serve(t *testing.T, site string) *server {
 			level DEBUG
 		}
 	}
-	http://%s {
+	%s {
 		bind 127.0.0.1
 		%s
-	}`, s.log, address, site))
+	}`, s.log, s.url, site)
+}
+
+// reload gives the server another site in the place of the one it has.
+func (s *server) reload(t *testing.T, site string) {
+	t.Helper()
+	config, err := adapt(s.caddyfile(site))
 	require.NoError(t, err)
-	var cfg caddy.Config
-	require.NoError(t, json.Unmarshal(config, &cfg))
-	require.NoError(t, caddy.Run(&cfg))
-	t.Cleanup(func() { require.NoError(t, caddy.Stop()) })
-	return s
+	require.NoError(t, caddy.Load(config, true))
 }
 
 // logged returns the log's lines that have all of the words.
@@ -107,9 +118,14 @@ func (s *server) open(t *testing.T, query string) string {
 	t.Helper()
 	res, body := s.get(t, query)
 	require.Equal(t, http.StatusOK, res.StatusCode, body)
-	start := strings.Index(body, `"sid":"`) + len(`"sid":"`)
-	require.Greater(t, len(body), start, body)
-	sid, _, found := strings.Cut(body[start:], `"`)
+	return sidIn(t, body)
+}
+
+// sidIn returns the session ID in an open packet.
+func sidIn(t *testing.T, body string) string {
+	t.Helper()
+	_, sid, _ := strings.Cut(body, `"sid":"`)
+	sid, _, found := strings.Cut(sid, `"`)
 	require.True(t, found, body)
 	return sid
 }
@@ -120,8 +136,11 @@ type node struct {
 	*httptest.Server
 	name     string
 	sessions atomic.Int64
-	// queries has the raw query and cookies of each request.
-	queries chan string
+	// queries has the raw query of each request, and cookies the lines of its
+	// Cookie header, joined by newlines.
+	queries, cookies chan string
+	// header is added to each reply.
+	header http.Header
 	// hold, when set, keeps each poll until it is closed.
 	hold chan struct{}
 }
@@ -130,7 +149,7 @@ type node struct {
 // its name, and knows no others.
 func startNode(t *testing.T, name string) *node {
 	t.Helper()
-	n := &node{name: name, queries: make(chan string, 1000)}
+	n := &node{name: name, queries: make(chan string, 1000), cookies: make(chan string, 1000)}
 	n.Server = httptest.NewServer(n)
 	t.Cleanup(n.Close)
 	return n
@@ -140,9 +159,15 @@ func (n *node) address() string { return n.Listener.Addr().String() }
 
 func (n *node) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	n.queries <- r.URL.RawQuery
+	n.cookies <- strings.Join(r.Header["Cookie"], "\n")
+	maps.Copy(w.Header(), n.header)
 	switch sid := r.URL.Query().Get("sid"); {
 	case sid == "":
-		_, _ = fmt.Fprintf(w, `0{"sid":"%s-%d","upgrades":[]}`, n.name, n.sessions.Add(1))
+		packet := fmt.Sprintf(`0{"sid":"%s-%d","upgrades":[]}`, n.name, n.sessions.Add(1))
+		if r.URL.Query().Get("EIO") == "3" {
+			packet = fmt.Sprintf("%d:%s", len(packet), packet)
+		}
+		_, _ = io.WriteString(w, packet)
 	case strings.HasPrefix(sid, n.name+"-"):
 		if n.hold != nil {
 			<-n.hold

@@ -49,6 +49,110 @@ func TestReplaceCookie(t *testing.T) {
 	}
 }
 
+// requestCookies are the lines of a Cookie header, and what becomes of them.
+var requestCookies = []struct {
+	name       string
+	lines      []string
+	value      string // of srv
+	dropped    string // the lines without srv, joined by a newline
+	unprefixed string // the lines without the tag of srv, so too
+}{
+	{"no header", nil, "", "", ""},
+	{"the cookie alone", []string{"srv=T"}, "T", "", "srv=T"},
+	{"the cookie with a tag", []string{"srv=T~v"}, "T~v", "", "srv=v"},
+	{"the cookie first", []string{"srv=T~v; a=1"}, "T~v", "a=1", "srv=v; a=1"},
+	{"the cookie between", []string{`a="1 2";  b;srv=T~v ;; c=d=e `}, "T~v", `a="1 2";  b;; c=d=e `, `a="1 2";  b;srv=v ;; c=d=e `},
+	{"the cookie last", []string{"a=1; srv=T~v~w"}, "T~v~w", "a=1", "a=1; srv=v~w"},
+	{"the cookie with spaces", []string{"a=1;  srv =\t T~ v "}, "T~ v", "a=1", "a=1;  srv =\t  v "},
+	{"the cookie in quotes", []string{`srv="T~v"`}, `"T~v"`, "", `srv="T~v"`},
+	{"the cookie twice", []string{"srv=T~v; a=1; srv=U~w"}, "", "a=1", "srv=v; a=1; srv=w"},
+	{"in pieces", []string{"a=1", "srv=T~v; b=2", "c=3"}, "", "a=1\nb=2\nc=3", "a=1\nsrv=v; b=2\nc=3"},
+	{"in pieces, and twice", []string{"srv=T~v", "srv=U~w"}, "", "", "srv=v\nsrv=w"},
+	{"no such cookie", []string{"a=srv; xsrv=T~1; srv2=T~2"}, "", "a=srv; xsrv=T~1; srv2=T~2", "a=srv; xsrv=T~1; srv2=T~2"},
+	{"another case", []string{"SRV=T~v"}, "", "SRV=T~v", "SRV=T~v"},
+	{"a bad tag", []string{"srv=T.U~v"}, "T.U~v", "", "srv=T.U~v"},
+	{"no tag", []string{"srv=~v"}, "~v", "", "srv=~v"},
+	{"an over-long tag", []string{"srv=" + strings.Repeat("x", 65) + "~v"}, strings.Repeat("x", 65) + "~v", "", "srv=" + strings.Repeat("x", 65) + "~v"},
+	{"no value", []string{"srv"}, "", "", "srv"},
+	{"an empty value", []string{"srv="}, "", "", "srv="},
+}
+
+func TestRequestCookies(t *testing.T) {
+	for _, tc := range requestCookies {
+		tc := tc
+		t.Run(tc.name, func(t *testing.T) {
+			newHeader := func() http.Header {
+				if tc.lines == nil {
+					return http.Header{}
+				}
+				return http.Header{"Cookie": tc.lines}
+			}
+			before := strings.Join(tc.lines, "\n")
+			if got := CookieValue(newHeader(), "srv"); got != tc.value {
+				t.Errorf("value %q, want %q", got, tc.value)
+			}
+			header := newHeader()
+			DropCookie(header, "srv")
+			if got := strings.Join(header["Cookie"], "\n"); got != tc.dropped {
+				t.Errorf("dropped: %q, want %q", got, tc.dropped)
+			}
+			if lines, left := header["Cookie"]; left && len(lines) == 0 {
+				t.Error("an empty header is left")
+			}
+			header = newHeader()
+			UnprefixCookie(header, "srv")
+			if got := strings.Join(header["Cookie"], "\n"); got != tc.unprefixed {
+				t.Errorf("unprefixed: %q, want %q", got, tc.unprefixed)
+			}
+			if strings.Join(tc.lines, "\n") != before {
+				t.Error("the lines themselves were changed")
+			}
+		})
+	}
+}
+
+func TestPrefixSetCookie(t *testing.T) {
+	header := http.Header{"Set-Cookie": {"a=1", "io=abc; Path=/; HttpOnly; SameSite=Lax", "io2=x", "io=", "io= x"}}
+	if !PrefixSetCookie(header, "io", "T") {
+		t.Error("the cookie was not found")
+	}
+	want := "a=1|io=T~abc; Path=/; HttpOnly; SameSite=Lax|io2=x|io=T~|io=T~x"
+	if got := strings.Join(header["Set-Cookie"], "|"); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if PrefixSetCookie(header, "b", "T") || PrefixSetCookie(http.Header{}, "io", "T") {
+		t.Error("a cookie was found that is not there")
+	}
+	for value, want := range map[string]string{"T~abc": "T", "T~": "T", "abc": "", "a.b~c": "", "~": "", "": ""} {
+		tag, prefixed := SplitCookie(value)
+		if tag != want || prefixed != (want != "") {
+			t.Errorf("SplitCookie(%q) = %q, %v, want %q", value, tag, prefixed, want)
+		}
+	}
+}
+
+func TestKeepPrivate(t *testing.T) {
+	cases := []struct{ lines, want string }{
+		{"", "private"},
+		{"no-store", "no-store"},
+		{"max-age=5, Private", "max-age=5, Private"},
+		{"no-cache|private", "no-cache|private"},
+		{"public, max-age=5", "public, max-age=5|private"},
+		{`private="x"`, `private="x"|private`},
+		{"xprivate", "xprivate|private"},
+	}
+	for _, tc := range cases {
+		header := http.Header{}
+		if tc.lines != "" {
+			header["Cache-Control"] = strings.Split(tc.lines, "|")
+		}
+		KeepPrivate(header)
+		if got := strings.Join(header["Cache-Control"], "|"); got != tc.want {
+			t.Errorf("%q became %q, want %q", tc.lines, got, tc.want)
+		}
+	}
+}
+
 func TestSetCookies(t *testing.T) {
 	header := http.Header{"Set-Cookie": {"a=1; Path=/", "srv=first; Path=/", "srv2=2", " srv=last; HttpOnly"}}
 	if got := SetCookieValue(header, "srv"); got != "last" {

@@ -176,3 +176,53 @@ func FuzzRecorder(f *testing.F) {
 		}
 	})
 }
+
+// FuzzRequestCookies: whatever a client's Cookie header holds, dropping a cookie
+// drops that one and no other byte of the others, and what a node's value was
+// prefixed with comes off again.
+func FuzzRequestCookies(f *testing.F) {
+	for _, tc := range requestCookies {
+		f.Add(strings.Join(tc.lines, "\n"))
+	}
+	f.Fuzz(func(t *testing.T, lines string) {
+		newHeader := func() http.Header { return http.Header{"Cookie": strings.Split(lines, "\n")} }
+		cookies := func(header http.Header) (others []string) {
+			for _, line := range header["Cookie"] {
+				for _, cookie := range strings.Split(line, ";") {
+					if cookieName(cookie) != "srv" {
+						others = append(others, strings.TrimLeft(cookie, " \t"))
+					}
+				}
+			}
+			return others
+		}
+		header := newHeader()
+		DropCookie(header, "srv")
+		want, got := cookies(newHeader()), cookies(header)
+		if strings.Join(got, "|") != strings.Join(want, "|") {
+			t.Fatalf("%q: left %q, want %q", lines, got, want)
+		}
+		for _, line := range header["Cookie"] {
+			for _, cookie := range strings.Split(line, ";") {
+				if cookieName(cookie) == "srv" {
+					t.Fatalf("%q: left %q", lines, header["Cookie"])
+				}
+			}
+		}
+
+		header = newHeader()
+		UnprefixCookie(header, "srv")
+		if got := cookies(header); strings.Join(got, "|") != strings.Join(want, "|") {
+			t.Fatalf("%q: unprefixed, others are %q, want %q", lines, got, want)
+		}
+		value := CookieValue(newHeader(), "srv")
+		if tag, prefixed := SplitCookie(value); prefixed {
+			if !headerSafe(tag) || !ValidTag(tag, 1) {
+				t.Fatalf("%q: tag %q", lines, tag)
+			}
+			if got := CookieValue(header, "srv"); got != strings.Trim(value[len(tag)+1:], " \t") {
+				t.Fatalf("%q: unprefixed %q, want %q", lines, got, value[len(tag)+1:])
+			}
+		}
+	})
+}
