@@ -100,6 +100,19 @@ func TestALostSessionIsAnsweredByAnotherNode(t *testing.T) {
 	assert.Len(t, s.logged(t, "selected upstream for session", `"by":"lost"`), 1)
 }
 
+func TestSessionsOfUnknownUpstreamsAreWarnedOf(t *testing.T) {
+	_, addresses := startNodes(t, 2)
+	s := serve(t, "socketio"+addresses+" {\n secret ours\n}")
+	other := core.NewTagger("theirs").Tag(strings.Fields(addresses)[0])
+	for range 99 {
+		s.get(t, polling+"&sid="+core.Bind(other, "x"))
+	}
+	warnings := s.logged(t, `"warn"`, "another secret", other)
+	require.Len(t, warnings, 2)
+	assert.Contains(t, warnings[0], `"requests":1}`)
+	assert.Contains(t, warnings[1], `"requests":10}`)
+}
+
 func TestAnUnhealthyNodeGivesWay(t *testing.T) {
 	nodes, addresses := startNodes(t, 2)
 	s := serve(t, "socketio"+addresses+" {\n fail_duration 1h\n fallback first\n}")

@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 
 	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
@@ -70,6 +69,9 @@ type AffinitySelection struct {
 
 	// bypassed is set once there was a warning that the handler is missing.
 	bypassed *atomic.Bool
+
+	// unknown counts the requests whose session is none of the upstreams'.
+	unknown *atomic.Uint64
 }
 
 // CaddyModule returns the Caddy module information.
@@ -84,6 +86,7 @@ func (AffinitySelection) CaddyModule() caddy.ModuleInfo {
 func (a *AffinitySelection) Provision(ctx caddy.Context) error {
 	a.logger = ctx.Logger()
 	a.bypassed = new(atomic.Bool)
+	a.unknown = new(atomic.Uint64)
 
 	secret, err := caddy.NewReplacer().ReplaceOrErr(a.Secret, true, true)
 	if err != nil {
@@ -136,7 +139,8 @@ func (a *AffinitySelection) Select(pool reverseproxy.UpstreamPool, req *http.Req
 	rt.by = rt.evidence
 
 	if rt.pinned != "" {
-		if upstream := a.tags.find(pool, rt.pinned); upstream != nil && upstream.Healthy() {
+		upstream := a.tags.find(pool, rt.pinned)
+		if upstream != nil && upstream.Healthy() {
 			if upstream.Full() {
 				return nil
 			}
@@ -145,6 +149,9 @@ func (a *AffinitySelection) Select(pool reverseproxy.UpstreamPool, req *http.Req
 			return upstream
 		}
 		rt.by = core.ByLost
+		if upstream == nil {
+			a.warnOfUnknown(rt)
+		}
 	}
 
 	upstream := known
@@ -191,33 +198,6 @@ func (a *AffinitySelection) choose(pool reverseproxy.UpstreamPool, req *http.Req
 		}
 	}
 	return upstream
-}
-
-// logSelected says how a request was routed, if there was something to see to.
-func (a *AffinitySelection) logSelected(rt *route, upstream *reverseproxy.Upstream) {
-	if !rt.ours && rt.by == "" {
-		return
-	}
-	if c := a.logger.Check(zapcore.DebugLevel, "selected upstream for session"); c != nil {
-		c.Write(
-			zap.String("by", string(rt.by)),
-			zap.String("sid", rt.sid),
-			zap.String("tag", rt.tag()),
-			zap.String("upstream", upstream.String()),
-		)
-	}
-}
-
-// warnIfBypassed warns, once, when an Engine.IO request has not passed the
-// affinity handler.
-func (a *AffinitySelection) warnIfBypassed(req *http.Request) {
-	if a.bypassed.Load() {
-		return
-	}
-	if _, ours := core.ParseRequest(req.URL.RawQuery); ours && a.bypassed.CompareAndSwap(false, true) {
-		a.logger.Warn("a Socket.IO request reached lb_policy affinity without passing the affinity handler, so its session is not kept; " +
-			"use the socketio directive, or put the affinity directive in front of this reverse_proxy")
-	}
 }
 
 // UnmarshalCaddyfile sets up the policy from Caddyfile tokens. Syntax:
