@@ -11,7 +11,7 @@
 //
 // To a client it does this:
 //
-//   on connection       emits "hello" {node}
+//   on connection       emits "hello" {node, id}: the socket's ID, as it is here
 //   "echo" payload ack  acknowledges with {node, payload}
 //   "push" payload ack  emits "pushed" payload to the same client, and once the
 //                       client has acknowledged that, acknowledges with {node}
@@ -19,6 +19,8 @@
 // and over plain HTTP: GET /health says "ok", GET /whoami says
 // {"node": name, "clients": open Engine.IO sessions, "waiting": those of them
 // whose poll waits here for something to be said}.
+//
+// POST /news emits "news" {node} to all clients.
 
 const http = require("node:http");
 const { parseArgs } = require("node:util");
@@ -36,7 +38,9 @@ const { values: flags } = parseArgs({
     "ping-interval": { type: "string" }, // milliseconds
     "ping-timeout": { type: "string" }, // milliseconds
     cors: { type: "boolean", default: false }, // allow every origin, with credentials
-    trace: { type: "boolean", default: false }, // say X-Node and X-Seen (the request's URL) in every reply
+    cookie: { type: "boolean", default: false }, // 4 only (2 sets it anyway): set the cookie io, as 2 does
+    recovery: { type: "boolean", default: false }, // 4 only: connection state recovery
+    trace: { type: "boolean", default: false }, // say in every reply X-Node, X-Seen (the request's URL) and X-Cookie (its cookies)
   },
 });
 
@@ -47,8 +51,9 @@ function refuse(problem) {
 
 if (!flags.name) refuse("--name is required");
 if (flags.socketio !== "4" && flags.socketio !== "2") refuse(`--socketio is 4 or 2, not ${flags.socketio}`);
-if (flags.socketio === "2" && flags["allow-eio3"]) refuse("--allow-eio3 is for --socketio 4");
-if (flags.socketio === "2" && flags["initial-packet"]) refuse("--initial-packet is for --socketio 4");
+for (const flag of ["allow-eio3", "initial-packet", "cookie", "recovery"]) {
+  if (flags.socketio === "2" && flags[flag]) refuse(`--${flag} is for --socketio 4`);
+}
 
 function number(flag) {
   const value = Number(flags[flag]);
@@ -69,6 +74,8 @@ if (flags.socketio === "4") {
   if (flags.cors) options.cors = { origin: true, credentials: true };
   if (flags["allow-eio3"]) options.allowEIO3 = true;
   if (flags["initial-packet"]) options.initialPacket = flags["initial-packet"];
+  if (flags.cookie) options.cookie = { name: "io", path: "/", httpOnly: true, sameSite: "lax" };
+  if (flags.recovery) options.connectionStateRecovery = {};
 }
 
 const server = http.createServer((req, res) => {
@@ -80,6 +87,9 @@ const server = http.createServer((req, res) => {
     const waiting = sessions.filter(({ transport }) => transport.name === "polling" && transport.writable);
     const answer = JSON.stringify({ node: name, clients: sessions.length, waiting: waiting.length });
     res.writeHead(200, { "Content-Type": "application/json" }).end(answer);
+  } else if (req.method === "POST" && path === "/news") {
+    io.emit("news", { node: name });
+    res.writeHead(204).end();
   } else {
     res.writeHead(404, { "Content-Type": "text/plain" }).end("not found");
   }
@@ -94,6 +104,7 @@ if (flags.trace) {
   server.prependListener("request", (req, res) => {
     res.setHeader("X-Node", name);
     res.setHeader("X-Seen", req.url);
+    if (req.headers.cookie) res.setHeader("X-Cookie", req.headers.cookie);
   });
 }
 
@@ -104,7 +115,7 @@ io.on("connection", (socket) => {
   socket.on("push", (payload, ack) => {
     socket.emit("pushed", payload, () => ack({ node: name }));
   });
-  socket.emit("hello", { node: name });
+  socket.emit("hello", { node: name, id: socket.id });
 });
 
 server.on("error", (error) => {
