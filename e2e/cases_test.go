@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +16,13 @@ type setting struct {
 	secure   bool
 	encode   bool
 	messages int // rounds of each client
+
+	clients     int // Default: 60
+	client      int // their major version. Default: 4
+	maxBytes    int // of their largest message. Default: 100 kB
+	forceBase64 bool
+	roam        bool
+	cookieJar   bool
 }
 
 // plain is the common case, run in full.
@@ -36,15 +44,19 @@ var transports = [][]string{
 
 // crowdOf is the crowd of the issue: sixty clients, and messages up to 100 kB.
 func (s setting) crowdOf(f front, transports []string) crowd {
-	const clients = 60
+	clients := cmp.Or(s.clients, 60)
 	return crowd{
-		URL:        f.url,
-		Path:       s.path,
-		Clients:    clients,
-		Transports: transports,
-		Messages:   s.messages,
-		MaxBytes:   100_000,
-		cookies:    f.cookies(clients, transports),
+		URL:         f.url,
+		Path:        s.path,
+		Clients:     clients,
+		Client:      s.client,
+		Transports:  transports,
+		Messages:    s.messages,
+		MaxBytes:    cmp.Or(s.maxBytes, 100_000),
+		ForceBase64: s.forceBase64,
+		Roam:        s.roam,
+		CookieJar:   s.cookieJar,
+		cookies:     f.cookies(clients, transports),
 	}
 }
 

@@ -13,15 +13,20 @@ import (
 )
 
 // crowd is what testdata/socketio/clients.js is told to do; its fields are
-// described there.
+// described in crowd.js beside it.
 type crowd struct {
 	URL                string   `json:"url"`
 	Path               string   `json:"path,omitempty"`
 	Clients            int      `json:"clients"`
+	Client             int      `json:"client,omitempty"`
 	Transports         []string `json:"transports"`
 	Messages           int      `json:"messages"`
 	MaxBytes           int      `json:"maxBytes"`
 	RejectUnauthorized bool     `json:"rejectUnauthorized"`
+	ForceBase64        bool     `json:"forceBase64,omitempty"`
+	WithCredentials    bool     `json:"withCredentials,omitempty"`
+	CookieJar          bool     `json:"cookieJar,omitempty"`
+	Roam               bool     `json:"roam,omitempty"`
 	Hold               string   `json:"hold,omitempty"`
 	Pause              int      `json:"pause,omitempty"`
 	Reconnect          bool     `json:"reconnect,omitempty"`
@@ -29,12 +34,17 @@ type crowd struct {
 
 	// cookies is how many of them the clients are to be given.
 	cookies int
+
+	// renamed is how many clients are to have another socket.id than their node
+	// knows them by.
+	renamed int
 }
 
 // outcome is what clients.js measured; its fields are described there.
 type outcome struct {
 	Clients         int            `json:"clients"`
 	Connected       int            `json:"connected"`
+	IDMismatch      int            `json:"idMismatch"`
 	Answers         int            `json:"answers"`
 	WrongNode       int            `json:"wrongNode"`
 	Mismatched      int            `json:"mismatched"`
@@ -46,6 +56,9 @@ type outcome struct {
 	FinalTransports map[string]int `json:"finalTransports"`
 	SetCookies      int            `json:"setCookies"`
 	Reopened        map[string]int `json:"reopened"`
+	Returned        int            `json:"returned"`
+	Recovered       int            `json:"recovered"`
+	News            int            `json:"news"`
 
 	crowd crowd
 	took  time.Duration
@@ -89,15 +102,19 @@ func (r *runningCrowd) requireReady(t *testing.T) {
 	require.Equal(t, r.crowd.Clients, ready.Connected, "clients that are up")
 }
 
-// round has every client of a crowd that listens send something, and waits for
-// the last answer.
-func (r *runningCrowd) round(t *testing.T) {
+// do has every client of a crowd that listens take a step, waits for the last
+// to have done so, and returns what has been measured until then.
+func (r *runningCrowd) do(t *testing.T, step string) outcome {
 	t.Helper()
-	r.tell(t, "round")
-	var answer struct{ Round int }
+	r.tell(t, step)
+	var answer struct {
+		Done   string
+		Result outcome
+	}
 	line := r.line(t)
 	require.NoError(t, json.Unmarshal([]byte(line), &answer), "reading %q", line)
-	require.Positive(t, answer.Round, "reading %q", line)
+	require.Equal(t, step, answer.Done, "reading %q", line)
+	return answer.Result
 }
 
 // finish tells a crowd that holds to come to its end.
@@ -124,8 +141,8 @@ func (r *runningCrowd) outcome(t *testing.T) outcome {
 }
 
 func (o outcome) String() string {
-	return fmt.Sprintf("%d of %d clients, %d answers, %d errors, %d disconnects, upgraded %d, nodes %v, %.1f s",
-		o.Connected, o.Clients, o.Answers, o.ErrorCount, o.Disconnects, o.Upgraded, o.PerNode, o.took.Seconds())
+	return fmt.Sprintf("%d of %d clients, %d answers, %d errors, %d disconnects, upgraded %d, renamed %d, nodes %v, %.1f s",
+		o.Connected, o.Clients, o.Answers, o.ErrorCount, o.Disconnects, o.Upgraded, o.IDMismatch, o.PerNode, o.took.Seconds())
 }
 
 // assertHeld checks that every client kept its session from beginning to end.
@@ -134,6 +151,7 @@ func (o outcome) assertHeld(t *testing.T) {
 	assert.Equal(t, o.Clients, o.Connected, "clients that a node greeted")
 	assert.Zero(t, o.Disconnects, "sessions lost")
 	assert.Equal(t, o.crowd.cookies, o.SetCookies, "cookies set")
+	assert.Equal(t, o.crowd.renamed, o.IDMismatch, "clients with another ID than their node knows them by")
 	o.assertRight(t)
 }
 

@@ -20,7 +20,7 @@ func TestCaddyHoldsSessionsThroughReloads(t *testing.T) {
 	// A header that changes with each load makes it a new config, and tells
 	// that the new one has taken over.
 	generation := 0
-	c := caddy{func(upstreams string) string {
+	c := caddy{proxy: func(upstreams string) string {
 		return fmt.Sprintf("header X-Generation %d\n%s", generation, caddyShorthand.proxy(upstreams))
 	}}
 	s := site{upstreams: addresses(nodes)}
@@ -37,12 +37,12 @@ func TestCaddyHoldsSessionsThroughReloads(t *testing.T) {
 	listening.requireReady(t)
 
 	for generation = 1; generation <= reloads; generation++ {
-		listening.round(t)
+		listening.do(t, "round")
 		requireWaiting(t, nodes, clients)
 		running.load(t, c.block(f, s))
 		requireTakenOver(t, f, generation)
 	}
-	listening.round(t)
+	listening.do(t, "round")
 
 	for _, r := range []*runningCrowd{talking, listening} {
 		o := r.finish(t)

@@ -1,7 +1,8 @@
 "use strict";
 
 // A crowd of stock Socket.IO clients against one URL. They keep no cookies:
-// the client for Node has no cookie jar unless it is asked for one.
+// the client for Node has no cookie jar unless it is asked for one. What can be
+// asked for is in crowd.js.
 //
 //   node clients.js '{"url":"http://127.0.0.1:3000","clients":60}'
 //
@@ -16,6 +17,7 @@
 //
 //   clients          how many were started
 //   connected        how many were greeted by a node
+//   idMismatch       greeted clients whose socket.id is another than the node's
 //   answers          acknowledgements that came back, as they should have
 //   wrongNode        acknowledgements from another node than the greeting one
 //   mismatched       payloads that came back different
@@ -24,73 +26,39 @@
 //   upgraded         clients that went from polling to WebSocket
 //   perNode          greeted clients by node
 //   finalTransports  clients still up at the end, by transport
-//   setCookies       Set-Cookie headers seen in replies
+//   setCookies       Set-Cookie headers seen in replies, without the nodes' own
 //   reopened         sessions opened in the place of lost ones, by node
+//   returned         how many of those are on the same node
+//   recovered        how many of those have what was missed meanwhile
+//   news             what came of the nodes' news
 //
 // With "hold" it prints {"ready":true,"connected":…} when everybody is up, and
 // stays until the line "finish" comes on stdin: "talk" goes on in rounds all
-// the while; "listen" is silent but for a round at each line "round", and
-// prints {"round":…} when everybody who is still there has finished it. It
-// exits when its standard input closes, whatever it is doing then.
+// the while; "listen" is silent but for what each line asks of everybody, and
+// prints {"done":…,"result":…}, with what it has measured so far, when all who
+// are still there have done it. It exits when its standard input closes,
+// whatever it is doing then. With "listen" the lines are:
+//
+//   round      a round
+//   cut        loses its connections, and stays away; with roam or cookieJar
+//   reconnect  connects anew
 //
 // With "reconnect", for a crowd of one transport that talks, a client that has
 // lost its session connects anew, in the client's own time, and goes on.
 
 const diagnostics = require("node:diagnostics_channel");
-const readline = require("node:readline");
-const { io } = require("socket.io-client");
-const { payloads } = require("./payloads.js");
+const { Client } = require("./client.js");
+const { crowd, result, fail } = require("./crowd.js");
+const { Told } = require("./told.js");
 
-const crowd = {
-  url: "",
-  path: "/socket.io",
-  clients: 1,
-  transports: ["polling", "websocket"],
-  messages: 20, // rounds of each client, before the last one after an upgrade
-  maxBytes: 100_000, // of the largest payload; every client sends one text and one binary of this size
-  rejectUnauthorized: true, // check the front's certificate
-  hold: "", // "talk" or "listen"
-  pause: 0, // with "talk": milliseconds between two rounds of one client
-  reconnect: false,
-  guard: 120_000, // milliseconds after which something that has not happened is an error
-  ...JSON.parse(process.argv[2] ?? "{}"),
-};
-
-const result = {
-  clients: crowd.clients,
-  connected: 0,
-  answers: 0,
-  wrongNode: 0,
-  mismatched: 0,
-  disconnects: 0,
-  errors: [],
-  errorCount: 0,
-  upgraded: 0,
-  perNode: {},
-  finalTransports: {},
-  setCookies: 0,
-  reopened: {},
-};
-
-function fail(client, problem) {
-  result.errorCount++;
-  if (result.errors.length < 20) result.errors.push(`client ${client}: ${problem}`);
-}
-
-function count(counts, key) {
-  counts[key] = (counts[key] ?? 0) + 1;
-}
-
-// Both of the client's transports ask through node:http, which tells.
+// Both of the client's transports ask through node:http, which tells. Nodes of
+// Socket.IO 2 set a cookie of their own, named io.
 diagnostics.subscribe("http.client.request.start", ({ request }) => {
-  const look = (response) => (result.setCookies += (response.headers["set-cookie"] ?? []).length);
+  const own = (cookie) => cookie.startsWith("io=");
+  const look = ({ headers }) => (result.setCookies += (headers["set-cookie"] ?? []).filter((cookie) => !own(cookie)).length);
   request.once("response", look);
   request.once("upgrade", look);
 });
-
-function same(sent, got) {
-  return Buffer.isBuffer(sent) ? Buffer.isBuffer(got) && sent.equals(got) : sent === got;
-}
 
 // A barrier opens when everybody has arrived or given up.
 function barrier(parties) {
@@ -103,206 +71,6 @@ function barrier(parties) {
       if (--parties === 0) open();
     },
   };
-}
-
-class Client {
-  constructor(index) {
-    this.index = index;
-    this.leaving = false;
-    this.payloads = payloads(index, crowd);
-    this.socket = io(crowd.url, {
-      path: crowd.path,
-      transports: crowd.transports,
-      rejectUnauthorized: crowd.rejectUnauthorized,
-      reconnection: crowd.reconnect,
-      forceNew: true,
-      timeout: crowd.guard,
-    });
-    this.upgrade = new Promise((resolve) => this.socket.io.engine.once("upgrade", resolve)).then(() => result.upgraded++);
-    this.begin();
-    this.listen();
-    this.socket.on("connect_error", (error) => {
-      if (!crowd.reconnect) this.lose(new Error(`connecting: ${error.message}${described(error)}`));
-    });
-    this.socket.on("disconnect", (reason, details) => {
-      if (this.leaving) return;
-      if (this.node) result.disconnects++;
-      this.lose(new Error(`disconnected${this.node ? "" : " before the greeting"}: ${reason}${described(details)}`));
-      this.listen();
-    });
-    this.socket.on("pushed", (got, acknowledge) => {
-      if (!same(this.pushing, got)) result.mismatched++;
-      acknowledge();
-    });
-  }
-
-  // Begins a session that may be lost.
-  begin() {
-    this.gone = false;
-    this.lost = new Promise((_, reject) => {
-      this.lose = (error) => {
-        this.gone = true;
-        reject(error);
-      };
-    });
-    this.lost.catch(() => {}); // whoever waits for it says so
-  }
-
-  // Listens for the greeting of a session, which may come before it is asked for.
-  listen() {
-    this.greeting = new Promise((resolve) => this.socket.once("hello", resolve));
-  }
-
-  // Waits for something to happen, for the session's loss, or for the guard.
-  async until(happening, what) {
-    let timer;
-    const late = new Promise((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`${what}: nothing in ${crowd.guard} ms`)), crowd.guard);
-    });
-    try {
-      return await Promise.race([happening, this.lost, late]);
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
-  async greeted() {
-    const { node } = await this.until(this.greeting, "greeting");
-    this.node = node;
-    result.connected++;
-    count(result.perNode, node);
-  }
-
-  // Waits for the session that the client opens in the place of a lost one.
-  async reopened() {
-    this.begin();
-    this.node = undefined;
-    const { node } = await this.until(this.greeting, "greeting anew");
-    this.node = node;
-    count(result.reopened, node);
-  }
-
-  async ask(event, sent) {
-    const answer = new Promise((resolve) => this.socket.emit(event, sent, resolve));
-    const { node, payload: got } = await this.until(answer, event);
-    let right = true;
-    if (node !== this.node) {
-      result.wrongNode++;
-      right = false;
-    }
-    if (event === "echo" && !same(sent, got)) {
-      result.mismatched++;
-      right = false;
-    }
-    if (right) result.answers++;
-  }
-
-  async round() {
-    // What is sent without a session would be kept for the next one.
-    await Promise.race([this.lost, null]);
-    this.pushing = this.payloads.next().value;
-    await Promise.all([this.ask("echo", this.pushing), this.ask("push", this.pushing)]);
-  }
-
-  get upgrades() {
-    return crowd.transports[0] === "polling" && crowd.transports.includes("websocket");
-  }
-
-  async live(told) {
-    for (;;) {
-      try {
-        return await this.talk(told);
-      } catch (error) {
-        if (!crowd.reconnect || !this.gone) throw error;
-      }
-      await this.reopened();
-    }
-  }
-
-  async talk(told) {
-    for (let i = 0; i < crowd.messages; i++) await this.round();
-    if (crowd.hold === "talk") {
-      while (!told.finished) {
-        await this.round();
-        await new Promise((resolve) => setTimeout(resolve, crowd.pause));
-      }
-    }
-    if (crowd.hold === "listen") {
-      for (let rounds = 1; await Promise.race([told.until(rounds), this.lost]); rounds++) {
-        await this.round();
-        told.roundDone();
-      }
-    }
-    if (!this.upgrades) return;
-    await this.until(this.upgrade, "upgrade");
-    await this.round();
-    const { name } = this.socket.io.engine.transport;
-    if (name !== "websocket") throw new Error(`upgraded, but still over ${name}`);
-  }
-
-  leave() {
-    this.leaving = true;
-    if (this.socket.connected) count(result.finalTransports, this.socket.io.engine.transport.name);
-    this.socket.close();
-  }
-}
-
-// What a transport error says beyond its name: the status and the body of a
-// reply, or the first line of what went wrong without one.
-function described(error) {
-  const { description, context } = error ?? {};
-  if (description === undefined) return "";
-  const body = String(context?.responseText ?? "").split("\n", 1)[0];
-  return ` (${[description.message ?? description, body].filter((part) => part !== "").join(" ")})`;
-}
-
-// Told is what the program that started the crowd says on standard input.
-class Told {
-  rounds = 0; // asked for
-  finished = false;
-  done = 0; // clients that have finished the last round
-  listeners = crowd.clients;
-  waiting = [];
-
-  constructor() {
-    readline
-      .createInterface({ input: process.stdin })
-      .on("line", (line) => this.hear(line))
-      .on("close", () => process.exit(0));
-  }
-
-  hear(line) {
-    if (line === "round") {
-      this.rounds++;
-      this.done = 0;
-    }
-    if (line === "finish") this.finished = true;
-    for (const wake of this.waiting.splice(0)) wake();
-    this.report();
-  }
-
-  // Waits for a round to be asked for, or for the end: then it is false.
-  async until(round) {
-    while (this.rounds < round && !this.finished) await new Promise((wake) => this.waiting.push(wake));
-    return this.rounds >= round;
-  }
-
-  roundDone() {
-    this.done++;
-    this.report();
-  }
-
-  gone() {
-    this.listeners--;
-    this.report();
-  }
-
-  report() {
-    if (crowd.hold !== "listen" || this.finished || this.rounds === this.reported) return;
-    if (this.rounds === 0 || this.done < this.listeners) return;
-    this.reported = this.rounds;
-    console.log(JSON.stringify({ round: this.rounds }));
-  }
 }
 
 async function main() {

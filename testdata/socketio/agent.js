@@ -1,0 +1,52 @@
+"use strict";
+
+const http = require("node:http");
+
+// Agent makes the connections of one client, each for one request, as clients
+// make them without an agent.
+class Agent extends http.Agent {
+  jar = new Map();
+  connections = new Set();
+  places = Math.floor(Math.random() * 250);
+
+  constructor({ roam, cookieJar }) {
+    super();
+    this.roam = roam;
+    this.cookieJar = cookieJar;
+  }
+
+  // The addresses of 127.0.0.0/8 are all this machine's.
+  createConnection(options, done) {
+    if (this.roam) options.localAddress = `127.0.0.${2 + (this.places++ % 250)}`;
+    const connection = super.createConnection(options, done);
+    this.connections.add(connection);
+    connection.once("close", () => this.connections.delete(connection));
+    return connection;
+  }
+
+  // All requests come through here before their headers are sent, those that
+  // are to become WebSockets too.
+  addRequest(request, ...rest) {
+    if (this.cookieJar) {
+      if (this.jar.size > 0) request.setHeader("Cookie", [...this.jar.values()].join("; "));
+      const keep = ({ headers }) => this.keep(headers["set-cookie"] ?? []);
+      request.once("response", keep);
+      request.once("upgrade", keep);
+    }
+    super.addRequest(request, ...rest);
+  }
+
+  keep(cookies) {
+    for (const cookie of cookies) {
+      const pair = cookie.split(";", 1)[0];
+      this.jar.set(pair.split("=", 1)[0], pair);
+    }
+  }
+
+  // Breaks all connections, as a network does that goes away.
+  cut() {
+    for (const connection of this.connections) connection.destroy();
+  }
+}
+
+module.exports = { Agent };
