@@ -24,13 +24,16 @@ type front struct {
 	// a WebSocket.
 	greets bool
 
+	// gives says that it gives a cookie to every client.
+	gives bool
+
 	// uneven says that it may give one node more sessions than another.
 	uneven bool
 }
 
 // cookies is how many cookies the front sets for so many clients.
 func (f front) cookies(clients int, transports []string) int {
-	if f.greets && transports[0] == "websocket" {
+	if f.gives || f.greets && transports[0] == "websocket" {
 		return clients
 	}
 	return 0

@@ -39,9 +39,7 @@ func TestTraefikHoldsACompressedSessionWith(t *testing.T) {
 
 func TestTraefikLeavesItsCookieToTheClientWhenTold(t *testing.T) {
 	nodes := startNodes(t, []string{"a", "b", "c"})
-	h := traefikPlugin
-	h.options = object{"cookieNames": []string{innerCookie}, "exposeCookie": true}
-	f := h.serve(t, site{upstreams: addresses(nodes)})[0]
+	f := traefikWith(object{"exposeCookie": true}).serve(t, site{upstreams: addresses(nodes)})[0]
 
 	e := newEngine(t, f)
 	r := e.handshakeReply(t)

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -47,6 +48,14 @@ var (
 	traefikCookie = traefik{}
 )
 
+// traefikWith is the plugin with these options beside the name of the cookie.
+func traefikWith(options object) traefik {
+	h := traefikPlugin
+	h.options = object{"cookieNames": []string{innerCookie}}
+	maps.Copy(h.options, options)
+	return h
+}
+
 func (h traefik) serve(t *testing.T, sites ...site) []front {
 	t.Helper()
 	return h.serveRunning(t, sites...).fronts
@@ -84,6 +93,7 @@ func (h traefik) start(t *testing.T, sites ...site) *runningTraefik {
 			url:    scheme + freeAddress(t),
 			tag:    h.tag(),
 			greets: true,
+			gives:  h.options["exposeCookie"] == true,
 			uneven: h.strategy != "", // the others go by chance, or by time
 		})
 	}
