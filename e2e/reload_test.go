@@ -14,21 +14,39 @@ import (
 // the system resets what the first had not accepted yet: that happens without
 // this module too. So nobody polls anew while a config is loaded.
 func TestCaddyHoldsSessionsThroughReloads(t *testing.T) {
+	cases := []struct {
+		name  string
+		host  caddy
+		nodes setting
+	}{
+		{"of Socket.IO 4", caddyShorthand, plain},
+		{"of Socket.IO 2, which are learned", caddyShorthand, socketIO2},
+		{"of Socket.IO 4 that are learned", caddyWith("sid learn"), plain},
+	}
+	for _, tc := range cases {
+		t.Run(tc.name, func(t *testing.T) {
+			testCaddyReloads(t, tc.host, tc.nodes)
+		})
+	}
+}
+
+func testCaddyReloads(t *testing.T, h caddy, like setting) {
+	t.Helper()
 	const clients, reloads = 20, 5
 	// No pings, as an answered ping is followed by a new poll.
-	nodes := startNodes(t, []string{"a", "b", "c"}, "--ping-interval", "600000")
+	nodes := startNodes(t, []string{"a", "b", "c"}, append([]string{"--ping-interval", "600000"}, like.flags...)...)
 	// A header that changes with each load makes it a new config, and tells
 	// that the new one has taken over.
 	generation := 0
 	c := caddy{proxy: func(upstreams string) string {
-		return fmt.Sprintf("header X-Generation %d\n%s", generation, caddyShorthand.proxy(upstreams))
+		return fmt.Sprintf("header X-Generation %d\n%s", generation, h.proxy(upstreams))
 	}}
 	s := site{upstreams: addresses(nodes)}
 	fronts, block := c.sites(t, s)
 	f := fronts[0]
 	running := startCaddy(t, block, f)
 
-	each := crowd{URL: f.url, Clients: clients, Messages: 2, MaxBytes: 2000, Pause: 10}
+	each := crowd{URL: f.url, Clients: clients, Client: like.client, Messages: 2, MaxBytes: 2000, Pause: 10}
 	sockets, polls := each, each
 	sockets.Transports, sockets.Hold = []string{"websocket"}, "talk"
 	polls.Transports, polls.Hold = []string{"polling"}, "listen"

@@ -11,16 +11,34 @@ import (
 // Polls and sockets go on while Traefik replaces its configuration, and the
 // plugin with it, again and again.
 func TestTraefikHoldsSessionsThroughReloads(t *testing.T) {
+	cases := []struct {
+		name  string
+		host  traefik
+		nodes setting
+	}{
+		{"of Socket.IO 4", traefikPlugin, plain},
+		{"of Socket.IO 2, which are learned", traefikPlugin, socketIO2},
+		{"of Socket.IO 4 that are learned", traefikWith(object{"sid": "learn"}), plain},
+	}
+	for _, tc := range cases {
+		t.Run(tc.name, func(t *testing.T) {
+			testTraefikReloads(t, tc.host, tc.nodes)
+		})
+	}
+}
+
+func testTraefikReloads(t *testing.T, h traefik, like setting) {
+	t.Helper()
 	const clients, reloads = 20, 5
-	nodes := startNodes(t, []string{"a", "b", "c"})
-	h := traefik{chain: []string{generation, plugin}}
+	nodes := startNodes(t, []string{"a", "b", "c"}, like.flags...)
+	h.chain = []string{generation, plugin}
 	running := h.serveRunning(t, site{upstreams: addresses(nodes)})
 	f := running.fronts[0]
 
 	var talking []*runningCrowd
 	for _, transports := range [][]string{{"polling"}, {"websocket"}} {
 		talking = append(talking, crowd{
-			URL: f.url, Clients: clients, Transports: transports, Messages: 2, MaxBytes: 2000,
+			URL: f.url, Clients: clients, Client: like.client, Transports: transports, Messages: 2, MaxBytes: 2000,
 			Hold: "talk", Pause: 10, cookies: f.cookies(clients, transports),
 		}.start(t))
 	}
