@@ -15,13 +15,14 @@ import (
 // Caddyfile.
 type caddy struct {
 	proxy func(upstreams string) string
+	gives bool // a cookie to every client
 }
 
 var (
-	caddyShorthand = caddy{func(upstreams string) string {
+	caddyShorthand = caddy{proxy: func(upstreams string) string {
 		return "socketio " + upstreams
 	}}
-	caddyLongForm = caddy{func(upstreams string) string {
+	caddyLongForm = caddy{proxy: func(upstreams string) string {
 		return "affinity\nreverse_proxy " + upstreams +
 			" {\nlb_policy affinity\nlb_retries 1\nstream_close_delay 24h\ntransport http {\nkeepalive 2s\n}\n}"
 	}}
@@ -31,14 +32,22 @@ var (
 
 // caddyWith is the socketio directive with these lines in its block.
 func caddyWith(options ...string) caddy {
-	return caddy{func(upstreams string) string {
+	return caddy{proxy: func(upstreams string) string {
 		return "socketio " + upstreams + " {\n" + strings.Join(options, "\n") + "\n}"
 	}}
 }
 
+// caddyGiving is the socketio directive with these lines, which give every
+// client a cookie.
+func caddyGiving(options ...string) caddy {
+	c := caddyWith(options...)
+	c.gives = true
+	return c
+}
+
 // caddyPolicy is what Caddy has without this module: a line of lb_policy.
 func caddyPolicy(policy string) caddy {
-	return caddy{func(upstreams string) string {
+	return caddy{proxy: func(upstreams string) string {
 		return "reverse_proxy " + upstreams + " {\nlb_policy " + policy + "\n}"
 	}}
 }
@@ -60,7 +69,7 @@ func (c caddy) sites(t *testing.T, sites ...site) ([]front, string) {
 		if s.secure {
 			scheme = "https://"
 		}
-		fronts[i] = front{url: scheme + freeAddress(t), tag: "[A-Za-z0-9_-]{11}"}
+		fronts[i] = front{url: scheme + freeAddress(t), tag: "[A-Za-z0-9_-]{11}", gives: c.gives}
 		blocks.WriteString(c.block(fronts[i], s))
 	}
 	return fronts, blocks.String()

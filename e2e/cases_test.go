@@ -22,7 +22,10 @@ type setting struct {
 	maxBytes    int // of their largest message. Default: 100 kB
 	forceBase64 bool
 	roam        bool
-	cookieJar   bool
+
+	// How clients keep cookies, if they do: as clients of Socket.IO 4 do for a
+	// session when told, or as an application can for longer.
+	withCredentials, cookieJar bool
 }
 
 // plain is the common case, run in full.
@@ -46,17 +49,18 @@ var transports = [][]string{
 func (s setting) crowdOf(f front, transports []string) crowd {
 	clients := cmp.Or(s.clients, 60)
 	return crowd{
-		URL:         f.url,
-		Path:        s.path,
-		Clients:     clients,
-		Client:      s.client,
-		Transports:  transports,
-		Messages:    s.messages,
-		MaxBytes:    cmp.Or(s.maxBytes, 100_000),
-		ForceBase64: s.forceBase64,
-		Roam:        s.roam,
-		CookieJar:   s.cookieJar,
-		cookies:     f.cookies(clients, transports),
+		URL:             f.url,
+		Path:            s.path,
+		Clients:         clients,
+		Client:          s.client,
+		Transports:      transports,
+		Messages:        s.messages,
+		MaxBytes:        cmp.Or(s.maxBytes, 100_000),
+		ForceBase64:     s.forceBase64,
+		Roam:            s.roam,
+		WithCredentials: s.withCredentials,
+		CookieJar:       s.cookieJar,
+		cookies:         f.cookies(clients, transports),
 	}
 }
 
