@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"crypto/tls"
 	"encoding/json"
 	"io"
@@ -17,9 +18,10 @@ import (
 // engine speaks Engine.IO 4 over long-polling to a front, request by request,
 // so that a test sees what stock clients keep to themselves.
 type engine struct {
-	front  front
-	client *http.Client
-	sid    string
+	front   front
+	client  *http.Client
+	version string // to say. Default: 4
+	sid     string
 
 	// compressed counts the replies that came compressed; the client asks for
 	// gzip, and undoes it.
@@ -46,7 +48,7 @@ func newEngine(t *testing.T, f front) *engine {
 // do sends a request of the engine's session and reads the reply.
 func (e *engine) do(t *testing.T, method, body string, header http.Header) reply {
 	t.Helper()
-	query := url.Values{"EIO": {"4"}, "transport": {"polling"}}
+	query := url.Values{"EIO": {cmp.Or(e.version, "4")}, "transport": {"polling"}}
 	if e.sid != "" {
 		query.Set("sid", e.sid)
 	}
@@ -77,9 +79,9 @@ func (e *engine) handshake(t *testing.T) reply {
 	return r
 }
 
-func (e *engine) post(t *testing.T, packet string) reply {
+func (e *engine) post(t *testing.T, packet string, cookies ...string) reply {
 	t.Helper()
-	r := e.do(t, http.MethodPost, packet, http.Header{"Content-Type": {"text/plain;charset=UTF-8"}})
+	r := e.do(t, http.MethodPost, packet, http.Header{"Content-Type": {"text/plain;charset=UTF-8"}, "Cookie": cookies})
 	require.Equal(t, http.StatusOK, r.StatusCode, "posting %q: %s", packet, r.body)
 	assert.Equal(t, "ok", r.body, "posting %q", packet)
 	return r

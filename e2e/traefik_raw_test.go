@@ -55,6 +55,23 @@ func TestTraefikLeavesItsCookieToTheClientWhenTold(t *testing.T) {
 	}
 }
 
+// A cookie of the node that was tried first and is dead would bring the client
+// to it again.
+func TestTraefikGivesTheCookieOfTheNodeThatAnswers(t *testing.T) {
+	for _, chain := range [][]string{{retry, plugin}, {plugin, retry}} {
+		t.Run(strings.Join(chain, " before "), func(t *testing.T) {
+			nodes := startNodes(t, []string{"a"}, "--trace")
+			h := traefikWith(object{"exposeCookie": true})
+			h.chain = chain
+			f := h.serve(t, site{upstreams: append([]string{freeAddress(t)}, addresses(nodes)...)})[0]
+			alive := givenCookie(t, newEngine(t, f).handshakeReply(t))
+			for range 4 {
+				assert.Equal(t, alive, givenCookie(t, newEngine(t, f).handshakeReply(t)))
+			}
+		})
+	}
+}
+
 // arrived is what a request was when it reached the node.
 type arrived struct {
 	Method, URI string
