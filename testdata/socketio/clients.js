@@ -28,9 +28,9 @@
 //   finalTransports  clients still up at the end, by transport
 //   setCookies       Set-Cookie headers seen in replies, without the nodes' own
 //   reopened         sessions opened in the place of lost ones, by node
-//   returned         how many of those are on the same node
-//   recovered        how many of those have what was missed meanwhile
-//   news             what came of the nodes' news
+//   returned         how many of those are on the node of the lost one
+//   recovered        how many of those have its state (connection state recovery)
+//   news             events "news" that came from the nodes
 //
 // With "hold" it prints {"ready":true,"connected":…} when everybody is up, and
 // stays until the line "finish" comes on stdin: "talk" goes on in rounds all
