@@ -47,3 +47,27 @@ func testSessionBeforeCookie(t *testing.T, h host) {
 		}
 	}
 }
+
+func TestCaddyTrustsTheCookieOfASessionThatItDoesNotKnow(t *testing.T) {
+	testCookieOfUnknownSession(t, caddyGiving("sid learn", "cookie"))
+}
+
+func TestTraefikTrustsTheCookieOfASessionThatItDoesNotKnow(t *testing.T) {
+	testCookieOfUnknownSession(t, traefikWith(object{"sid": "learn", "exposeCookie": true}))
+}
+
+// testCookieOfUnknownSession has one proxy learn sessions, and another, which
+// knows nothing of them, serve them.
+func testCookieOfUnknownSession(t *testing.T, h host) {
+	t.Helper()
+	nodes := startNodes(t, []string{"a", "b", "c"}, "--trace")
+	one := h.serve(t, site{upstreams: addresses(nodes)})[0]
+	other := h.serve(t, site{upstreams: addresses(nodes)})[0]
+	for range 9 {
+		e := newEngine(t, one)
+		opened := e.handshake(t)
+		e.front = other
+		r := e.post(t, "3", givenCookie(t, opened))
+		assert.Equal(t, opened.Header.Get("X-Node"), r.Header.Get("X-Node"))
+	}
+}
