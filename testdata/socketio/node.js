@@ -18,12 +18,14 @@
 //
 // and over plain HTTP: GET /health says "ok", GET /whoami says
 // {"node": name, "clients": open Engine.IO sessions, "waiting": those of them
-// whose poll waits here for something to be said}.
+// whose poll waits here for something to be said, "preflights": OPTIONS
+// requests seen}, and GET /page/ is a page for browsers: see page.js.
 //
 // POST /news emits "news" {node} to all clients.
 
 const http = require("node:http");
 const { parseArgs } = require("node:util");
+const page = require("./page.js");
 
 const { values: flags } = parseArgs({
   options: {
@@ -78,6 +80,8 @@ if (flags.socketio === "4") {
   if (flags.recovery) options.connectionStateRecovery = {};
 }
 
+let preflights = 0;
+
 const server = http.createServer((req, res) => {
   const path = req.url.split("?", 1)[0];
   if (req.method === "GET" && path === "/health") {
@@ -85,11 +89,13 @@ const server = http.createServer((req, res) => {
   } else if (req.method === "GET" && path === "/whoami") {
     const sessions = Object.values(io.engine.clients);
     const waiting = sessions.filter(({ transport }) => transport.name === "polling" && transport.writable);
-    const answer = JSON.stringify({ node: name, clients: sessions.length, waiting: waiting.length });
+    const answer = JSON.stringify({ node: name, clients: sessions.length, waiting: waiting.length, preflights });
     res.writeHead(200, { "Content-Type": "application/json" }).end(answer);
   } else if (req.method === "POST" && path === "/news") {
     io.emit("news", { node: name });
     res.writeHead(204).end();
+  } else if (req.method === "GET" && page.has(path)) {
+    page.serve(path, res);
   } else {
     res.writeHead(404, { "Content-Type": "text/plain" }).end("not found");
   }
@@ -99,6 +105,10 @@ const io =
   flags.socketio === "4"
     ? new (require("socket.io").Server)(server, options)
     : require("socket.io-2")(server, options);
+
+server.prependListener("request", (req) => {
+  if (req.method === "OPTIONS") preflights++;
+});
 
 if (flags.trace) {
   server.prependListener("request", (req, res) => {

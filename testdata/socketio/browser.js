@@ -1,0 +1,119 @@
+"use strict";
+
+// A real Chromium, in whose pages crowds of stock Socket.IO clients run.
+//
+//   node browser.js '{"thirdPartyCookies":false,"flags":[]}'
+//
+// CHROMIUM names the browser (default: /usr/bin/chromium). For each line on
+// standard input, a crowd, it loads a node's page into a session of the browser
+// that has no cookies, has the clients of the crowd do what those of clients.js
+// do, and prints one line of JSON to stdout, with these in the meaning that
+// they have there: clients, connected, answers, wrongNode, mismatched,
+// disconnects, errors, errorCount, upgraded, perNode, finalTransports; and
+//
+//   setCookies  cookies that the browser has in the end
+//   idMismatch  clients whose socket's ID is another than the node's
+//
+// It ends the browser and exits when its standard input closes, whatever it is
+// doing then.
+
+const { mkdirSync, mkdtempSync, rmSync, writeFileSync } = require("node:fs");
+const { tmpdir } = require("node:os");
+const { join } = require("node:path");
+const readline = require("node:readline");
+const { chromium } = require("playwright-core");
+
+const settings = {
+  thirdPartyCookies: true, // keep and send them
+  flags: [], // more flags of Chromium's
+  ...JSON.parse(process.argv[2] ?? "{}"),
+};
+
+const defaults = {
+  page: "", // the URL of the page
+  build: "socket.io-4", // the clients: "socket.io-4", "socket.io-2", or "engine.io", which speaks Socket.IO 4 by hand
+  url: "",
+  path: "/socket.io",
+  clients: 1,
+  transports: ["polling", "websocket"],
+  messages: 4, // rounds of each client, before the last one after an upgrade
+  maxBytes: 20_000, // of the largest payload; every client sends one text and one binary of this size
+  options: {}, // more options of the clients
+  visit: false, // ask the front for /health, with credentials, before the clients connect
+  guard: 120_000, // milliseconds after which something that has not happened is an error
+};
+
+// A profile of its own, since which cookies Chromium blocks is none of its
+// flags; where the profile says nothing, distributions differ.
+const profile = mkdtempSync(join(tmpdir(), "chromium-"));
+mkdirSync(join(profile, "Default"));
+writeFileSync(
+  join(profile, "Default", "Preferences"),
+  JSON.stringify({
+    profile: {
+      cookie_controls_mode: settings.thirdPartyCookies ? 0 : 1,
+      block_third_party_cookies: !settings.thirdPartyCookies,
+    },
+  }),
+);
+
+const launched = chromium.launchPersistentContext(profile, {
+  executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
+  args: [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    ...settings.flags,
+  ],
+});
+
+async function run(crowd) {
+  const browser = (await launched).browser();
+  const context = await browser.newContext({ ignoreHTTPSErrors: true });
+  try {
+    const page = await context.newPage();
+    page.setDefaultTimeout(crowd.guard);
+    const faults = [];
+    page.on("pageerror", (error) => faults.push(`on the page: ${error.stack}`));
+    await page.goto(crowd.page);
+    await page.addScriptTag({ url: new URL(`${crowd.build}.js`, crowd.page).href });
+    // What came with the page may not hold the sessions.
+    await context.clearCookies();
+    const result = await page.evaluate((told) => runCrowd(told), crowd);
+    result.errors.push(...faults);
+    result.errorCount += faults.length;
+    result.setCookies = (await context.cookies()).length;
+    return result;
+  } finally {
+    await context.close();
+  }
+}
+
+let leaving = false;
+
+async function leave(status) {
+  if (leaving) return;
+  leaving = true;
+  await launched.then((context) => context.close()).catch(() => {});
+  rmSync(profile, { recursive: true, force: true, maxRetries: 10 });
+  process.exit(status);
+}
+
+function fail(error) {
+  if (leaving) return;
+  console.error(`browser.js: ${error.stack}`);
+  leave(1);
+}
+
+let last = launched;
+readline
+  .createInterface({ input: process.stdin })
+  .on("line", (line) => {
+    last = last.then(() => run({ ...defaults, ...JSON.parse(line) })).then((result) => console.log(JSON.stringify(result)));
+    last.catch(fail);
+  })
+  .on("close", () => leave(0));
+launched.catch(fail);

@@ -1,0 +1,145 @@
+"use strict";
+
+// A crowd of clients in one page, like the one that ../clients.js makes in
+// Node. ../browser.js, where crowd and result are described, calls runCrowd.
+
+// What text holds: what JSON escapes, what a form or a URL would change, what
+// Engine.IO separates packets with, and characters of one to four bytes.
+const alphabet = 'plain text, "quoted" \\ + & % = \u001e \n \u2028 grüße \u{1f600} ';
+
+// payload is what a client sends in a round: text and binary in turns, the
+// first of each as large as may be.
+function payload(client, round, maxBytes) {
+  const size = round < 2 ? maxBytes : Math.ceil(maxBytes / (client + round));
+  if (round % 2 === 1) return Uint8Array.from({ length: size }, (_, i) => 31 * i + 7 * client + round).buffer;
+  return `${client}, ${round}: ` + alphabet.repeat(Math.ceil(size / alphabet.length));
+}
+
+function same(sent, got) {
+  if (!(sent instanceof ArrayBuffer)) return sent === got;
+  if (!(got instanceof ArrayBuffer) || sent.byteLength !== got.byteLength) return false;
+  const bytes = new Uint8Array(got);
+  return new Uint8Array(sent).every((byte, i) => byte === bytes[i]);
+}
+
+// What a transport error says beyond its name.
+function described(error) {
+  const { description, context } = error ?? {};
+  if (description === undefined) return "";
+  const said = description.message ?? description.type ?? description;
+  return ` (${[said, context?.responseText].filter(Boolean).join(" ")})`;
+}
+
+function count(counts, key) {
+  counts[key] = (counts[key] ?? 0) + 1;
+}
+
+class PageClient {
+  constructor(index, crowd, result) {
+    Object.assign(this, { index, crowd, result, leaving: false });
+    const options = {
+      path: crowd.path,
+      transports: crowd.transports,
+      reconnection: false,
+      forceNew: true,
+      timeout: crowd.guard,
+      ...crowd.options,
+    };
+    this.socket = crowd.build === "engine.io" ? new ByHand(crowd.url, options) : io(crowd.url, options);
+    this.lost = new Promise((_, reject) => (this.lose = (problem) => reject(new Error(problem))));
+    this.lost.catch(() => {}); // whoever waits for it says so
+    this.greeting = new Promise((resolve) => this.socket.on("hello", resolve));
+    this.upgrade = new Promise((resolve) => this.socket.io.engine.once("upgrade", resolve)).then(() => result.upgraded++);
+    this.socket.on("connect_error", (error) => this.lose(`connecting: ${error.message}${described(error)}`));
+    this.socket.on("disconnect", (reason, details) => {
+      if (this.leaving) return;
+      if (this.node) result.disconnects++;
+      this.lose(`disconnected${this.node ? "" : " before the greeting"}: ${reason}${described(details)}`);
+    });
+    this.socket.on("pushed", (got, acknowledge) => {
+      if (!same(this.pushing, got)) result.mismatched++;
+      acknowledge();
+    });
+  }
+
+  // Waits for something to happen, for the session's loss, or for the guard.
+  async until(happening, what) {
+    let timer;
+    const late = new Promise((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`${what}: nothing in ${this.crowd.guard} ms`)), this.crowd.guard);
+    });
+    try {
+      return await Promise.race([happening, this.lost, late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async greeted() {
+    const { node, id } = await this.until(this.greeting, "greeting");
+    this.node = node;
+    this.result.connected++;
+    count(this.result.perNode, node);
+    if (id !== this.socket.id) this.result.idMismatch++;
+  }
+
+  async ask(event, sent) {
+    const answer = new Promise((resolve) => this.socket.emit(event, sent, resolve));
+    const { node, payload: got } = await this.until(answer, event);
+    const wrongNode = node !== this.node;
+    const mismatched = event === "echo" && !same(sent, got);
+    if (wrongNode) this.result.wrongNode++;
+    if (mismatched) this.result.mismatched++;
+    if (!wrongNode && !mismatched) this.result.answers++;
+  }
+
+  async round(index) {
+    this.pushing = payload(this.index, index, this.crowd.maxBytes);
+    await Promise.all([this.ask("echo", this.pushing), this.ask("push", this.pushing)]);
+  }
+
+  async talk() {
+    const { transports, messages } = this.crowd;
+    for (let i = 0; i < messages; i++) await this.round(i);
+    if (transports[0] !== "polling" || !transports.includes("websocket")) return;
+    await this.until(this.upgrade, "upgrade");
+    await this.round(messages);
+  }
+
+  leave() {
+    this.leaving = true;
+    if (this.socket.connected) count(this.result.finalTransports, this.socket.io.engine.transport.name);
+    this.socket.close();
+  }
+}
+
+async function runCrowd(crowd) {
+  const result = {
+    clients: crowd.clients,
+    connected: 0,
+    answers: 0,
+    wrongNode: 0,
+    mismatched: 0,
+    disconnects: 0,
+    errors: [],
+    errorCount: 0,
+    upgraded: 0,
+    perNode: {},
+    finalTransports: {},
+    idMismatch: 0,
+  };
+  if (crowd.visit) await fetch(`${crowd.url}/health`, { mode: "no-cors", credentials: "include" });
+  const clients = Array.from({ length: crowd.clients }, (_, index) => new PageClient(index, crowd, result));
+  // Nobody speaks before everybody is up or lost, or leaves before everybody
+  // has finished.
+  const greetings = clients.map((client) => client.greeted());
+  await Promise.allSettled(greetings);
+  const lives = clients.map((client, i) => greetings[i].then(() => client.talk()));
+  for (const [i, { reason }] of (await Promise.allSettled(lives)).entries()) {
+    if (!reason) continue;
+    result.errorCount++;
+    if (result.errors.length < 20) result.errors.push(`client ${i}: ${reason.message}`);
+  }
+  for (const client of clients) client.leave();
+  return result;
+}
