@@ -46,6 +46,8 @@ type whoami struct {
 	Node    string
 	Clients int // open sessions
 	Waiting int // of them, those whose poll waits at the node
+
+	Preflights int // OPTIONS requests that it has seen
 }
 
 func (n *node) whoami(t *testing.T) whoami {
@@ -68,7 +70,7 @@ func addresses(nodes []*node) []string {
 
 func requireNodeModules(t *testing.T) {
 	t.Helper()
-	for _, module := range []string{"socket.io", "socket.io-client"} {
+	for _, module := range []string{"engine.io-client", "playwright-core", "socket.io", "socket.io-client"} {
 		_, err := os.Stat(filepath.Join(socketioDir, "node_modules", module))
 		require.NoError(t, err, "the Socket.IO packages are not installed: run make deps")
 	}
