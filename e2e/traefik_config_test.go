@@ -115,7 +115,7 @@ func (h traefik) services(name string, upstreams []string) object {
 				{"name": name + "-left", "weight": len(left)},
 				{"name": name + "-right", "weight": len(right)},
 			},
-			"sticky": sticky(outerCookie),
+			"sticky": h.sticky(outerCookie),
 		}},
 	}
 }
@@ -127,7 +127,7 @@ func (h traefik) balancer(upstreams []string) object {
 	}
 	balancer := object{"servers": servers}
 	if !h.forgetful {
-		balancer["sticky"] = sticky(innerCookie)
+		balancer["sticky"] = h.sticky(innerCookie)
 	}
 	if h.strategy != "" {
 		balancer["strategy"] = h.strategy
@@ -138,6 +138,10 @@ func (h traefik) balancer(upstreams []string) object {
 	return balancer
 }
 
-func sticky(cookie string) object {
-	return object{"cookie": object{"name": cookie}}
+func (h traefik) sticky(cookie string) object {
+	named := object{"name": cookie}
+	if h.crossSite {
+		named["sameSite"], named["secure"] = "none", true
+	}
+	return object{"cookie": named}
 }

@@ -36,6 +36,7 @@ type traefik struct {
 	strategy    string   // of the load balancer. Default: wrr
 	nested      bool     // a weighted service of two services, all of them sticky
 	forgetful   bool     // no sticky cookie
+	crossSite   bool     // a sticky cookie that browsers send from pages of other sites too
 	healthCheck bool
 	accessLog   string // its path
 	generation  int
