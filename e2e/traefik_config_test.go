@@ -27,7 +27,11 @@ func (h traefik) static(fronts []front, home string) object {
 	entryPoints := object{}
 	for i, f := range fronts {
 		_, address, _ := strings.Cut(f.url, "://")
-		entryPoints[entryPoint(i)] = object{"address": address}
+		point := object{"address": address}
+		if h.http3 {
+			point["http3"] = object{}
+		}
+		entryPoints[entryPoint(i)] = point
 	}
 	static := object{
 		"global":      object{"checkNewVersion": false, "sendAnonymousUsage": false},

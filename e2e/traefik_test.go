@@ -37,6 +37,7 @@ type traefik struct {
 	nested      bool     // a weighted service of two services, all of them sticky
 	forgetful   bool     // no sticky cookie
 	crossSite   bool     // a sticky cookie that browsers send from pages of other sites too
+	http3       bool     // offered beside HTTPS
 	healthCheck bool
 	accessLog   string // its path
 	generation  int
