@@ -61,7 +61,7 @@ test-yaegi: bin/yaegi ## Run the tests of core and traefik in Traefik's interpre
 	done
 
 .PHONY: test-real
-test-real: deps build bin/traefik bin/gotestsum bin/xcaddy ## Run the tests that start Caddy, Traefik, Socket.IO nodes and clients, xcaddy, a browser
+test-real: deps build bin/traefik bin/goserver bin/gotestsum bin/xcaddy ## Run the tests that start Caddy, Traefik, Socket.IO nodes and clients, xcaddy, a browser
 	@echo "==> Testing $(REAL) with real programs (minutes)"
 	@$(AS_XCADDY) bin/gotestsum --format testname -- -p 1 -count=1 -timeout 25m $(REAL)
 
@@ -69,10 +69,11 @@ test-real: deps build bin/traefik bin/gotestsum bin/xcaddy ## Run the tests that
 lint: bin/golangci-lint ## Check the code, its format, and every go.mod
 	@echo "==> Linting (at first this compiles Caddy: minutes)"
 	@$(AS_XCADDY) bin/golangci-lint run ./...
+	@cd testdata/goserver && $(AS_XCADDY) ../../bin/golangci-lint run ./...
 	@echo "==> Checking go.mod and go.sum, here, in tools/ and in testdata/"
 	@go mod tidy -diff
 	@go mod verify
-	@for module in tools/*/go.mod testdata/traefik/go.mod; do go -C "$${module%go.mod}" mod tidy -diff; done
+	@for module in tools/*/go.mod testdata/{traefik,goserver}/go.mod; do go -C "$${module%go.mod}" mod tidy -diff; done
 
 .PHONY: fmt
 fmt: bin/golangci-lint ## Format the code
@@ -110,6 +111,14 @@ bin/traefik: testdata/traefik/go.mod testdata/traefik/go.sum
 	CGO_ENABLED=0 go -C $(<D) build -v -trimpath -o ../../$@ \
 		-ldflags="-s -w -X github.com/traefik/traefik/v3/pkg/version.Version=$${version#v}" tool 2>&1 | \
 	awk '/[ \t:]/ { print; fflush(); next } ++n % 100 == 0 { print "    " n " packages compiled"; fflush() }'
+	@touch $@
+
+.PHONY: goserver
+goserver: bin/goserver ## Build bin/goserver: a Socket.IO node that is not the stock one, for the tests
+
+bin/goserver: $(wildcard testdata/goserver/*.go) testdata/goserver/go.mod testdata/goserver/go.sum
+	@echo "==> Building $@"
+	@$(AS_XCADDY) go -C testdata/goserver build -o ../../$@ .
 	@touch $@
 
 .PHONY: deps
