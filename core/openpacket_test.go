@@ -82,7 +82,7 @@ func lengthen(t *testing.T, encoding, body string) string {
 	}
 	switch encoding {
 	case "v3-string", "jsonp-v3":
-		for _, pair := range [][2]string{{"97:0{", "109:0{"}, {"118:0{", "130:0{"}, {"93:0{", "105:0{"}} {
+		for _, pair := range [][2]string{{"97:0{", "109:0{"}, {"118:0{", "130:0{"}, {"93:0{", "105:0{"}, {"122:0{", "134:0{"}} {
 			if strings.Contains(body, pair[0]) {
 				return replace(pair[0], pair[1])
 			}

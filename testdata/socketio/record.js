@@ -4,6 +4,8 @@
 //
 //   npm run record
 //
+// It needs bin/goserver, which make goserver builds.
+//
 // Each server below is started in turn, asked once with a plain http.get, and
 // stopped. The body goes into ../handshakes byte for byte as it came, and
 // ../handshakes/index.json says what was asked, of whom, and which sid it was
@@ -23,25 +25,71 @@
 const fs = require("node:fs");
 const http = require("node:http");
 const path = require("node:path");
+const readline = require("node:readline");
+const { spawn } = require("node:child_process");
+const { once } = require("node:events");
 
-const directory = path.join(__dirname, "..", "handshakes");
+const testdata = path.join(__dirname, "..");
+const directory = path.join(testdata, "handshakes");
 
 // The string is longer in bytes than in characters, and holds what JSON and
 // JavaScript strings have to escape.
 const greeting = '2["initial","grüße \u{1f600} \\"quoted\\" \u2028"]';
 
+// inProcess starts what attach puts on an HTTP server of this program.
+async function inProcess(attach) {
+  const server = http.createServer();
+  const io = attach(server);
+  await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
+  return {
+    port: server.address().port,
+    sids: () => Object.keys(io.engine.clients),
+    stop: () =>
+      new Promise((closed) => {
+        server.on("close", closed);
+        io.close();
+      }),
+  };
+}
+
+// spawned starts a program that says its port, and its sids at /whoami.
+async function spawned(program, ...flags) {
+  const child = spawn(program, ["--name", "recorded", ...flags], { stdio: ["pipe", "pipe", "inherit"] });
+  const [line] = await once(readline.createInterface({ input: child.stdout }), "line");
+  const { port } = JSON.parse(line);
+  return {
+    port,
+    sids: async () => JSON.parse((await get(port, "/whoami")).body).sids,
+    stop: () => {
+      child.stdin.end();
+      return once(child, "exit");
+    },
+  };
+}
+
 const v4 = (options) => ({
   version: `socket.io ${require("socket.io/package.json").version}`,
-  start: (server) => new (require("socket.io").Server)(server, options),
+  start: () => inProcess((server) => new (require("socket.io").Server)(server, options)),
 });
 
 const v2 = (configure = () => {}) => ({
   version: `socket.io ${require("socket.io-2/package.json").version}`,
-  start: (server) => {
-    const io = require("socket.io-2")(server);
-    configure(io);
-    return io;
-  },
+  start: () =>
+    inProcess((server) => {
+      const io = require("socket.io-2")(server);
+      configure(io);
+      return io;
+    }),
+});
+
+// The server written in Go. Its version is the one in its go.mod.
+const go = (...flags) => ({
+  version: fs
+    .readFileSync(path.join(testdata, "goserver", "go.mod"), "utf8")
+    .match(/(zishang520\/socket\.io)\/servers\/socket\S* v(\S+)/)
+    .slice(1)
+    .join(" "),
+  start: () => spawned(path.join(testdata, "..", "bin", "goserver"), ...flags),
 });
 
 const recordings = [
@@ -125,12 +173,26 @@ const recordings = [
     query: "EIO=3&transport=polling&b64=1",
     encoding: "v3-string",
   },
+  { file: "go-polling.txt", server: go(), query: "EIO=4&transport=polling", encoding: "v4" },
+  { file: "go-jsonp.txt", server: go(), query: "EIO=4&transport=polling&j=0", encoding: "jsonp-v4" },
+  {
+    file: "go-allow-eio3-eio3-string.txt",
+    server: go("--allow-eio3"),
+    query: "EIO=3&transport=polling",
+    encoding: "v3-string",
+  },
+  {
+    file: "go-allow-eio3-eio3-jsonp.txt",
+    server: go("--allow-eio3"),
+    query: "EIO=3&transport=polling&j=0",
+    encoding: "jsonp-v3",
+  },
 ];
 
-function get(port, query) {
+function get(port, target) {
   return new Promise((resolve, reject) => {
     http
-      .get({ host: "127.0.0.1", port, path: `/socket.io/?${query}` }, (res) => {
+      .get({ host: "127.0.0.1", port, path: target }, (res) => {
         const chunks = [];
         res.on("data", (chunk) => chunks.push(chunk));
         res.on("end", () => resolve({ status: res.statusCode, headers: res.headers, body: Buffer.concat(chunks) }));
@@ -142,20 +204,14 @@ function get(port, query) {
 // The sid comes from the server, not out of the body, so that the index does
 // not depend on any way of reading a body.
 async function record({ file, server: { version, start }, query, encoding }) {
-  const server = http.createServer();
-  const io = start(server);
-  await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
-
-  const { status, headers, body } = await get(server.address().port, query);
-  const sids = Object.keys(io.engine.clients);
+  const { port, sids: open, stop } = await start();
+  const { status, headers, body } = await get(port, `/socket.io/?${query}`);
+  const sids = await open();
   if (status !== 200 || sids.length !== 1 || !body.includes(sids[0])) {
     throw new Error(`${file}: not a handshake: status ${status}, sessions ${sids}, body ${body}`);
   }
   fs.writeFileSync(path.join(directory, file), body);
-  await new Promise((closed) => {
-    server.on("close", closed);
-    io.close();
-  });
+  await stop();
 
   return {
     file,
