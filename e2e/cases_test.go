@@ -11,7 +11,8 @@ import (
 // sessions must hold over every transport.
 type setting struct {
 	name     string
-	flags    []string // of node.js
+	nodes    starter  // Default: startNodes
+	flags    []string // of the nodes
 	path     string   // of Socket.IO. Default: /socket.io
 	secure   bool
 	encode   bool
@@ -37,6 +38,7 @@ var settings = []setting{
 	{name: "https", secure: true, messages: 20},
 	{name: "a path of its own", flags: []string{"--path", "/chat/io"}, path: "/chat/io", messages: 20},
 	{name: "a front that compresses", encode: true, messages: 20},
+	{name: "nodes written in Go", nodes: startGoNodes, messages: 20},
 }
 
 var transports = [][]string{
@@ -69,6 +71,14 @@ func (s setting) compresses() bool {
 	return s.encode || slices.Contains(s.flags, "--compression")
 }
 
+func (s setting) startNodes(t *testing.T, names ...string) []*node {
+	t.Helper()
+	if s.nodes != nil {
+		return s.nodes(t, names, s.flags...)
+	}
+	return startNodes(t, names, s.flags...)
+}
+
 func (s setting) siteOf(nodes []*node) site {
 	return site{upstreams: addresses(nodes), secure: s.secure, encode: s.encode}
 }
@@ -80,7 +90,7 @@ func testSessionsHold(t *testing.T, h host, s setting, transports ...[]string) {
 	t.Helper()
 	for _, transport := range transports {
 		t.Run(strings.Join(transport, " and "), func(t *testing.T) {
-			nodes := startNodes(t, []string{"a", "b", "c"}, s.flags...)
+			nodes := s.startNodes(t, "a", "b", "c")
 			f := h.serve(t, s.siteOf(nodes))[0]
 
 			o := s.crowdOf(f, transport).run(t)

@@ -17,8 +17,9 @@ const guard = 120 * time.Second
 
 // Paths as seen from this directory, where go test runs the tests.
 var (
-	caddyBinary = filepath.Join("..", "bin", "caddy")
-	socketioDir = filepath.Join("..", "testdata", "socketio")
+	caddyBinary    = filepath.Join("..", "bin", "caddy")
+	goserverBinary = filepath.Join("..", "bin", "goserver")
+	socketioDir    = filepath.Join("..", "testdata", "socketio")
 )
 
 // TestMain builds the Caddy under test, so that go test ./e2e never tests

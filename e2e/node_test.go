@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -15,22 +16,40 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// node is a running Socket.IO server, testdata/socketio/node.js.
+// node is a running Socket.IO server.
 type node struct {
 	*process
 	name string
 	addr string // host:port
 }
 
-// startNodes starts one node for each name and returns them once all are up.
-// The flags are those of node.js.
+// starter starts one node for each name and returns them once all are up.
+type starter func(t *testing.T, names []string, flags ...string) []*node
+
+// startNodes starts one stock node, testdata/socketio/node.js, for each name and
+// returns them once all are up. The flags are those of node.js.
 func startNodes(t *testing.T, names []string, flags ...string) []*node {
 	t.Helper()
 	requireNodeModules(t)
+	return startEach(t, names, append([]string{"node", filepath.Join(socketioDir, "node.js")}, flags...))
+}
+
+// startGoNodes starts nodes that are not stock ones, testdata/goserver. The
+// flags are its own.
+func startGoNodes(t *testing.T, names []string, flags ...string) []*node {
+	t.Helper()
+	_, err := os.Stat(goserverBinary)
+	require.NoError(t, err, "there is no bin/goserver: run make goserver")
+	return startEach(t, names, append([]string{goserverBinary}, flags...))
+}
+
+// startEach starts a program once for each name.
+func startEach(t *testing.T, names, argv []string) []*node {
+	t.Helper()
 	nodes := make([]*node, len(names))
 	for i, name := range names {
-		argv := append([]string{"node", filepath.Join(socketioDir, "node.js"), "--name", name}, flags...)
-		nodes[i] = &node{name: name, process: start(t, "node "+name, nil, argv...)}
+		named := slices.Concat(argv, []string{"--name", name})
+		nodes[i] = &node{name: name, process: start(t, "node "+name, nil, named...)}
 	}
 	for _, n := range nodes {
 		var up struct{ Port int }
