@@ -44,6 +44,7 @@ func testSessionsOfEveryKind(t *testing.T, h host) {
 	t.Helper()
 	for _, s := range []setting{
 		{name: "Socket.IO 2 clients on Socket.IO 4 nodes", flags: []string{"--allow-eio3"}, client: 2},
+		{name: "Socket.IO 2 clients on nodes written in Go", nodes: startGoNodes, flags: []string{"--allow-eio3"}, client: 2},
 		{name: "clients that send no binary", forceBase64: true},
 		{name: "Socket.IO 2 clients that send no binary", flags: socketIO2.flags, client: 2, forceBase64: true},
 	} {
