@@ -54,6 +54,7 @@ type outcome struct {
 	Upgraded        int            `json:"upgraded"`
 	PerNode         map[string]int `json:"perNode"`
 	FinalTransports map[string]int `json:"finalTransports"`
+	Replies         int            `json:"replies"`
 	SetCookies      int            `json:"setCookies"`
 	Reopened        map[string]int `json:"reopened"`
 	Returned        int            `json:"returned"`

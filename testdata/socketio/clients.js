@@ -26,6 +26,7 @@
 //   upgraded         clients that went from polling to WebSocket
 //   perNode          greeted clients by node
 //   finalTransports  clients still up at the end, by transport
+//   replies          HTTP replies, those that begin a WebSocket too
 //   setCookies       Set-Cookie headers seen in replies, without the nodes' own
 //   reopened         sessions opened in the place of lost ones, by node
 //   returned         how many of those are on the node of the lost one
@@ -55,7 +56,10 @@ const { Told } = require("./told.js");
 // Socket.IO 2 set a cookie of their own, named io.
 diagnostics.subscribe("http.client.request.start", ({ request }) => {
   const own = (cookie) => cookie.startsWith("io=");
-  const look = ({ headers }) => (result.setCookies += (headers["set-cookie"] ?? []).filter((cookie) => !own(cookie)).length);
+  const look = ({ headers }) => {
+    result.replies++;
+    result.setCookies += (headers["set-cookie"] ?? []).filter((cookie) => !own(cookie)).length;
+  };
   request.once("response", look);
   request.once("upgrade", look);
 });

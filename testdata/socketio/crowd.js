@@ -36,6 +36,7 @@ const result = {
   upgraded: 0,
   perNode: {},
   finalTransports: {},
+  replies: 0,
   setCookies: 0,
   reopened: {},
   returned: 0,
