@@ -49,6 +49,7 @@ type outcome struct {
 	WrongNode       int            `json:"wrongNode"`
 	Mismatched      int            `json:"mismatched"`
 	Disconnects     int            `json:"disconnects"`
+	Ungreeted       int            `json:"ungreeted"`
 	Errors          []string       `json:"errors"`
 	ErrorCount      int            `json:"errorCount"`
 	Upgraded        int            `json:"upgraded"`

@@ -84,6 +84,7 @@ func TestTraefikMovesTheSessionsOfANodeThatDies(t *testing.T) {
 			o.assertRight(t)
 			assert.Positive(t, o.PerNode["a"])
 			assert.Equal(t, o.PerNode["a"], o.Disconnects, "sessions lost")
+			assert.Zero(t, o.Ungreeted, "sessions lost before a node greeted")
 			assert.NotContains(t, o.Reopened, "a")
 			reopened := 0
 			for _, n := range o.Reopened {

@@ -42,6 +42,7 @@ class Client {
     this.socket.on("disconnect", (reason, details = problem) => {
       if (this.leaving || this.away) return;
       if (this.node) result.disconnects++;
+      else result.ungreeted++;
       this.lose(new Error(`disconnected${this.node ? "" : " before the greeting"}: ${reason}${described(details)}`));
       this.listen();
     });
@@ -87,8 +88,20 @@ class Client {
     }
   }
 
+  // Waits to be greeted, by as many nodes as it takes when sessions may be lost.
+  async greetedAtLast(what) {
+    for (;;) {
+      try {
+        return await this.until(this.greeting, what);
+      } catch (error) {
+        if (!crowd.reconnect || !this.gone) throw error;
+        this.begin();
+      }
+    }
+  }
+
   async greeted() {
-    this.node = await this.until(this.greeting, "greeting");
+    this.node = await this.greetedAtLast("greeting");
     result.connected++;
     count(result.perNode, this.node);
   }
@@ -98,7 +111,7 @@ class Client {
     const before = this.node;
     this.begin();
     this.node = undefined;
-    this.node = await this.until(this.greeting, "greeting anew");
+    this.node = await this.greetedAtLast("greeting anew");
     count(result.reopened, this.node);
     if (this.node === before) result.returned++;
     if (this.socket.recovered) result.recovered++;

@@ -22,6 +22,7 @@
 //   wrongNode        acknowledgements from another node than the greeting one
 //   mismatched       payloads that came back different
 //   disconnects      greeted clients that lost their session
+//   ungreeted        sessions lost before a node greeted
 //   errors           what went wrong, the first twenty; errorCount: how often
 //   upgraded         clients that went from polling to WebSocket
 //   perNode          greeted clients by node

@@ -31,6 +31,7 @@ const result = {
   wrongNode: 0,
   mismatched: 0,
   disconnects: 0,
+  ungreeted: 0,
   errors: [],
   errorCount: 0,
   upgraded: 0,
