@@ -4,8 +4,6 @@ import (
 	"crypto/tls"
 	"net/http"
 	"testing"
-
-	"github.com/stretchr/testify/require"
 )
 
 // site is what a host is asked to serve on an address of its own.
@@ -73,11 +71,7 @@ func (f front) get(path string) (*http.Response, error) {
 func (f front) requireAnswers(t *testing.T, p *process) {
 	t.Helper()
 	requireSoon(t, p.name+" answers at "+f.url, func() bool {
-		select {
-		case <-p.exited:
-			require.FailNow(t, p.name+" has ended", p.log.tail())
-		default:
-		}
+		p.requireRuns(t)
 		_, err := f.get("/")
 		return err == nil
 	})

@@ -108,6 +108,16 @@ func (p *process) line(t *testing.T) string {
 	return ""
 }
 
+// requireRuns ends the test when the program has ended.
+func (p *process) requireRuns(t *testing.T) {
+	t.Helper()
+	select {
+	case <-p.exited:
+		require.FailNow(t, p.name+" has ended", p.log.tail())
+	default:
+	}
+}
+
 // output keeps what a program says.
 type output struct {
 	mu   sync.Mutex

@@ -157,12 +157,3 @@ func (r *runningTraefik) load(t *testing.T, h traefik) {
 	require.NoError(t, os.WriteFile(written, []byte(asYAML(t, h.dynamic(r.fronts, r.sites))), 0o600))
 	require.NoError(t, os.Rename(written, r.dynamic))
 }
-
-func (r *runningTraefik) requireRuns(t *testing.T) {
-	t.Helper()
-	select {
-	case <-r.exited:
-		require.FailNow(t, r.name+" has ended", r.log.tail())
-	default:
-	}
-}
