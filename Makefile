@@ -10,8 +10,8 @@ SHELL         := bash
 FUZZTIME ?= 1m
 
 # Debian packages that the tests need, each with a command of its own name: a
-# browser, unless CHROMIUM names one.
-DEBIAN_PACKAGES := $(if $(CHROMIUM),,chromium)
+# Redis, which a test starts for itself, and a browser, unless CHROMIUM names one.
+DEBIAN_PACKAGES := redis-server $(if $(CHROMIUM),,chromium)
 
 # How xcaddy builds a user's Caddy. All that compiles Caddy without the race
 # detector does it this way, the tests that call go build themselves too, so
@@ -61,7 +61,7 @@ test-yaegi: bin/yaegi ## Run the tests of core and traefik in Traefik's interpre
 	done
 
 .PHONY: test-real
-test-real: deps build bin/traefik bin/goserver bin/gotestsum bin/xcaddy ## Run the tests that start Caddy, Traefik, Socket.IO nodes and clients, xcaddy, a browser
+test-real: deps build bin/traefik bin/goserver bin/gotestsum bin/xcaddy ## Run the tests that start Caddy, Traefik, Socket.IO nodes and clients, Redis, xcaddy, a browser
 	@echo "==> Testing $(REAL) with real programs (minutes)"
 	@$(AS_XCADDY) bin/gotestsum --format testname -- -p 1 -count=1 -timeout 25m $(REAL)
 
@@ -143,7 +143,7 @@ debian-packages:
 	if [[ -z $$missing ]]; then exit; fi; \
 	if [[ $$(id -u) != 0 ]] || ! type -P apt-get >/dev/null; then \
 		echo "Missing:$$missing. On Debian: sudo apt-get install$$missing" >&2; \
-		echo "Elsewhere, set CHROMIUM to the path of a Chromium or Chrome." >&2; \
+		echo "Elsewhere, put redis-server on the PATH, and set CHROMIUM to the path of a Chromium or Chrome." >&2; \
 		exit 1; \
 	fi; \
 	echo "==> Installing$$missing from Debian"; \

@@ -61,6 +61,8 @@ type outcome struct {
 	Returned        int            `json:"returned"`
 	Recovered       int            `json:"recovered"`
 	News            int            `json:"news"`
+	NewsOfOthers    int            `json:"newsOfOthers"`
+	NewsAgain       int            `json:"newsAgain"`
 
 	crowd crowd
 	took  time.Duration

@@ -50,7 +50,14 @@ class Client {
       if (!same(this.pushing, got)) result.mismatched++;
       acknowledge();
     });
-    this.socket.on("news", () => result.news++);
+    const known = new Set();
+    this.socket.on("news", ({ node, number }) => {
+      result.news++;
+      if (node !== this.node) result.newsOfOthers++;
+      const key = `${node} ${number}`;
+      if (known.has(key)) result.newsAgain++;
+      known.add(key);
+    });
   }
 
   // Begins a session that may be lost.
@@ -151,6 +158,10 @@ class Client {
     await Promise.race([this.lost, null]);
     this.pushing = this.payloads.next().value;
     await Promise.all([this.ask("echo", this.pushing), this.ask("push", this.pushing)]);
+  }
+
+  async broadcast() {
+    await this.ask("broadcast", "");
   }
 
   get upgrades() {

@@ -33,6 +33,8 @@
 //   returned         how many of those are on the node of the lost one
 //   recovered        how many of those have its state (connection state recovery)
 //   news             events "news" that came from the nodes
+//   newsOfOthers     how many of those are of another node than the client's
+//   newsAgain        how many of those the client had already
 //
 // With "hold" it prints {"ready":true,"connected":…} when everybody is up, and
 // stays until the line "finish" comes on stdin: "talk" goes on in rounds all
@@ -42,6 +44,7 @@
 // whatever it is doing then. With "listen" the lines are:
 //
 //   round      a round
+//   broadcast  has its node tell all clients the news
 //   cut        loses its connections, and stays away; with roam or cookieJar
 //   reconnect  connects anew
 //

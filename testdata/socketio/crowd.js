@@ -43,6 +43,8 @@ const result = {
   returned: 0,
   recovered: 0,
   news: 0,
+  newsOfOthers: 0,
+  newsAgain: 0,
 };
 
 function fail(client, problem) {

@@ -15,13 +15,16 @@
 //   "echo" payload ack  acknowledges with {node, payload}
 //   "push" payload ack  emits "pushed" payload to the same client, and once the
 //                       client has acknowledged that, acknowledges with {node}
+//   "broadcast" any ack emits "news" {node, number} to all clients, as POST /news
+//                       does, and acknowledges with {node}
 //
 // and over plain HTTP: GET /health says "ok", GET /whoami says
 // {"node": name, "clients": open Engine.IO sessions, "waiting": those of them
 // whose poll waits here for something to be said, "preflights": OPTIONS
 // requests seen}, and GET /page/ is a page for browsers: see page.js.
 //
-// POST /news emits "news" {node} to all clients.
+// POST /news emits "news" {node, number} to all clients; the number is 1, then 2
+// and so on.
 
 const http = require("node:http");
 const { parseArgs } = require("node:util");
@@ -41,6 +44,7 @@ const { values: flags } = parseArgs({
     "ping-timeout": { type: "string" }, // milliseconds
     cors: { type: "boolean", default: false }, // allow every origin, with credentials
     cookie: { type: "boolean", default: false }, // 4 only (2 sets it anyway): set the cookie io, as 2 does
+    redis: { type: "string" }, // 4 only: the URL of a Redis that passes events between nodes
     recovery: { type: "boolean", default: false }, // 4 only: connection state recovery
     trace: { type: "boolean", default: false }, // say in every reply X-Node, X-Seen (the request's URL) and X-Cookie (its cookies)
   },
@@ -53,7 +57,7 @@ function refuse(problem) {
 
 if (!flags.name) refuse("--name is required");
 if (flags.socketio !== "4" && flags.socketio !== "2") refuse(`--socketio is 4 or 2, not ${flags.socketio}`);
-for (const flag of ["allow-eio3", "initial-packet", "cookie", "recovery"]) {
+for (const flag of ["allow-eio3", "initial-packet", "cookie", "redis", "recovery"]) {
   if (flags.socketio === "2" && flags[flag]) refuse(`--${flag} is for --socketio 4`);
 }
 
@@ -92,7 +96,7 @@ const server = http.createServer((req, res) => {
     const answer = JSON.stringify({ node: name, clients: sessions.length, waiting: waiting.length, preflights });
     res.writeHead(200, { "Content-Type": "application/json" }).end(answer);
   } else if (req.method === "POST" && path === "/news") {
-    io.emit("news", { node: name });
+    broadcast();
     res.writeHead(204).end();
   } else if (req.method === "GET" && page.has(path)) {
     page.serve(path, res);
@@ -118,6 +122,12 @@ if (flags.trace) {
   });
 }
 
+let news = 0;
+
+function broadcast() {
+  io.emit("news", { node: name, number: ++news });
+}
+
 io.on("connection", (socket) => {
   socket.on("echo", (payload, ack) => {
     ack({ node: name, payload });
@@ -125,18 +135,37 @@ io.on("connection", (socket) => {
   socket.on("push", (payload, ack) => {
     socket.emit("pushed", payload, () => ack({ node: name }));
   });
+  socket.on("broadcast", (_, ack) => {
+    broadcast();
+    ack({ node: name });
+  });
   socket.emit("hello", { node: name, id: socket.id });
 });
 
-server.on("error", (error) => {
+function exit(error) {
   console.error(`node.js: ${error.message}`);
   process.exit(1);
-});
+}
 
-server.listen(number("port"), flags.host, () => {
-  console.log(JSON.stringify({ name, port: server.address().port }));
-});
+// As the page of the adapter says, and returns once it is subscribed.
+async function passEvents(url) {
+  const publisher = require("redis").createClient({ url }).on("error", exit);
+  const subscriber = publisher.duplicate().on("error", exit);
+  await Promise.all([publisher.connect(), subscriber.connect()]);
+  io.adapter(require("@socket.io/redis-adapter").createAdapter(publisher, subscriber));
+  await subscriber.ping(); // goes behind what the adapter has asked for
+}
+
+async function main() {
+  if (flags.redis) await passEvents(flags.redis);
+  server.on("error", exit);
+  server.listen(number("port"), flags.host, () => {
+    console.log(JSON.stringify({ name, port: server.address().port }));
+  });
+}
 
 for (const event of ["end", "close", "error"]) process.stdin.on(event, () => process.exit(0));
 process.stdin.resume();
 for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => process.exit(0));
+
+main().catch(exit);
