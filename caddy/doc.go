@@ -8,6 +8,9 @@
 //   - the directive "socketio" writes both, and the reverse_proxy between them,
 //     in one line of a Caddyfile.
 //
+// While Caddy replaces its config, the handler's server keeps its sockets (see
+// [Handler]), as many clients make a connection for each request of a session.
+//
 // What Engine.IO says is read in package core. This package only puts that in
 // Caddy's terms.
 package caddy
