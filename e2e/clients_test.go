@@ -49,7 +49,9 @@ type outcome struct {
 	WrongNode       int            `json:"wrongNode"`
 	Mismatched      int            `json:"mismatched"`
 	Disconnects     int            `json:"disconnects"`
+	Lost            map[string]int `json:"lost"`
 	Ungreeted       int            `json:"ungreeted"`
+	ConnectErrors   map[string]int `json:"connectErrors"`
 	Errors          []string       `json:"errors"`
 	ErrorCount      int            `json:"errorCount"`
 	Upgraded        int            `json:"upgraded"`
@@ -58,6 +60,8 @@ type outcome struct {
 	Replies         int            `json:"replies"`
 	SetCookies      int            `json:"setCookies"`
 	Reopened        map[string]int `json:"reopened"`
+	ReopenedAfter   []int          `json:"reopenedAfter"`
+	LastReopened    int64          `json:"lastReopened"`
 	Returned        int            `json:"returned"`
 	Recovered       int            `json:"recovered"`
 	News            int            `json:"news"`

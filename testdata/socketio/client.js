@@ -15,6 +15,7 @@ class Client {
     this.index = index;
     this.leaving = false;
     this.away = false;
+    this.steps = 0; // taken, of those that were asked for
     this.payloads = payloads(index, crowd);
     this.agent = crowd.roam || crowd.cookieJar ? new Agent(crowd) : false;
     this.socket = io(crowd.url, {
@@ -30,19 +31,29 @@ class Client {
       forceNode: true, // 2 would take the WebSocket of newer Node.js, which knows no agent
       timeout: crowd.guard,
     });
-    this.upgrade = new Promise((resolve) => this.socket.io.engine.once("upgrade", resolve)).then(() => result.upgraded++);
+    // Each session has an engine of its own, which is open before it upgrades.
+    this.socket.io.on("open", () => {
+      this.upgrade = new Promise((resolve) => this.socket.io.engine.once("upgrade", resolve)).then(() => result.upgraded++);
+    });
     this.begin();
     this.listen();
     this.socket.on("connect_error", (error) => {
-      if (!crowd.reconnect) this.lose(new Error(`connecting: ${error.message}${described(error)}`));
+      const problem = `connecting: ${error.message}${described(error)}`;
+      count(result.connectErrors, problem);
+      if (!crowd.reconnect) this.lose(new Error(problem));
     });
     // 2 says what was wrong before it disconnects, 4 when it does.
     let problem;
     this.socket.on("error", (error) => (problem = error));
     this.socket.on("disconnect", (reason, details = problem) => {
+      if (this.node) this.lostAt = performance.now();
       if (this.leaving || this.away) return;
-      if (this.node) result.disconnects++;
-      else result.ungreeted++;
+      if (this.node) {
+        result.disconnects++;
+        count(result.lost, this.node);
+      } else {
+        result.ungreeted++;
+      }
       this.lose(new Error(`disconnected${this.node ? "" : " before the greeting"}: ${reason}${described(details)}`));
       this.listen();
     });
@@ -119,6 +130,8 @@ class Client {
     this.begin();
     this.node = undefined;
     this.node = await this.greetedAtLast("greeting anew");
+    result.reopenedAfter.push(Math.round(performance.now() - this.lostAt));
+    result.lastReopened = Date.now();
     count(result.reopened, this.node);
     if (this.node === before) result.returned++;
     if (this.socket.recovered) result.recovered++;
@@ -184,14 +197,15 @@ class Client {
     if (crowd.hold === "talk") {
       while (!told.finished) {
         await this.round();
-        await new Promise((resolve) => setTimeout(resolve, crowd.pause));
+        await Promise.race([this.lost, told.finishing, new Promise((resolve) => setTimeout(resolve, crowd.pause))]);
       }
     }
     if (crowd.hold === "listen") {
-      for (let steps = 1; ; steps++) {
-        const step = await Promise.race([told.until(steps), this.lost]);
+      for (;;) {
+        const step = await Promise.race([told.until(this.steps + 1), this.lost]);
         if (!step) break;
         await this[step]();
+        this.steps++;
         told.stepDone();
       }
     }

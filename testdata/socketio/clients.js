@@ -22,7 +22,9 @@
 //   wrongNode        acknowledgements from another node than the greeting one
 //   mismatched       payloads that came back different
 //   disconnects      greeted clients that lost their session
+//   lost             these, by the node that they were on
 //   ungreeted        sessions lost before a node greeted
+//   connectErrors    attempts to connect that failed, by what was said of it
 //   errors           what went wrong, the first twenty; errorCount: how often
 //   upgraded         clients that went from polling to WebSocket
 //   perNode          greeted clients by node
@@ -30,6 +32,8 @@
 //   replies          HTTP replies, those that begin a WebSocket too
 //   setCookies       Set-Cookie headers seen in replies, without the nodes' own
 //   reopened         sessions opened in the place of lost ones, by node
+//   reopenedAfter    for each of those, how many ms after the loss it was greeted
+//   lastReopened     when the last of those was greeted, in ms since 1970
 //   returned         how many of those are on the node of the lost one
 //   recovered        how many of those have its state (connection state recovery)
 //   news             events "news" that came from the nodes
@@ -48,8 +52,8 @@
 //   cut        loses its connections, and stays away; with roam or cookieJar
 //   reconnect  connects anew
 //
-// With "reconnect", for a crowd of one transport that talks, a client that has
-// lost its session connects anew, in the client's own time, and goes on.
+// With "reconnect", a client that has lost its session connects anew, in the
+// client's own time, and goes on: with the step that it was at, if it listens.
 
 const diagnostics = require("node:diagnostics_channel");
 const { Client } = require("./client.js");

@@ -7,6 +7,8 @@ const { crowd, result } = require("./crowd.js");
 class Told {
   steps = []; // asked for, by name
   finished = false;
+  finish = undefined;
+  finishing = new Promise((resolve) => (this.finish = resolve));
   done = 0; // clients that have finished the last step
   reported = 0; // steps that all have finished
   listeners = crowd.clients;
@@ -22,6 +24,7 @@ class Told {
   hear(line) {
     if (line === "finish") {
       this.finished = true;
+      this.finish();
     } else {
       this.steps.push(line);
       this.done = 0;
