@@ -29,6 +29,7 @@ type httpConfiguration struct {
 
 type middleware struct {
 	Plugin plugins
+	Retry  map[string]any
 }
 
 // plugins has the options of each plugin that a middleware names. There may be

@@ -82,7 +82,8 @@ func TestExampleFiles(t *testing.T) {
 	for _, name := range []string{"dynamic.yml", "dynamic.toml"} {
 		c := fromFile(t, filepath.Ext(name), example(t, name))
 		router := c.HTTP.Routers["chat"].(object)
-		assert.Equal(t, []any{"affinity"}, router["middlewares"], name)
+		assert.Equal(t, []any{"retry", "affinity"}, router["middlewares"], name)
+		assert.Contains(t, c.HTTP.Middlewares["retry"].Retry, "attempts", name)
 		config, err := c.plugins(t, "affinity").config(t)
 		require.NoError(t, err, name)
 		assert.Equal(t, cookieNames(c.HTTP.Services), config.CookieNames, name)
