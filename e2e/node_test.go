@@ -30,8 +30,14 @@ type starter func(t *testing.T, names []string, flags ...string) []*node
 // returns them once all are up. The flags are those of node.js.
 func startNodes(t *testing.T, names []string, flags ...string) []*node {
 	t.Helper()
+	return startNodesAt(t, nil, names, flags...)
+}
+
+// startNodesAt starts nodes as startNodes does, each at an address of its own.
+func startNodesAt(t *testing.T, addrs, names []string, flags ...string) []*node {
+	t.Helper()
 	requireNodeModules(t)
-	return startEach(t, names, append([]string{"node", filepath.Join(socketioDir, "node.js")}, flags...))
+	return startEach(t, addrs, names, append([]string{"node", filepath.Join(socketioDir, "node.js")}, flags...))
 }
 
 // startGoNodes starts nodes that are not stock ones, testdata/goserver. The
@@ -40,24 +46,41 @@ func startGoNodes(t *testing.T, names []string, flags ...string) []*node {
 	t.Helper()
 	_, err := os.Stat(goserverBinary)
 	require.NoError(t, err, "there is no bin/goserver: run make goserver")
-	return startEach(t, names, append([]string{goserverBinary}, flags...))
+	return startEach(t, nil, names, append([]string{goserverBinary}, flags...))
 }
 
-// startEach starts a program once for each name.
-func startEach(t *testing.T, names, argv []string) []*node {
+// startEach starts a program once for each name, on any free port unless there
+// are addresses.
+func startEach(t *testing.T, addrs, names, argv []string) []*node {
 	t.Helper()
 	nodes := make([]*node, len(names))
 	for i, name := range names {
-		named := slices.Concat(argv, []string{"--name", name})
-		nodes[i] = &node{name: name, process: start(t, "node "+name, nil, named...)}
+		host, flags := "127.0.0.1", []string{"--name", name}
+		if addrs != nil {
+			h, port, err := net.SplitHostPort(addrs[i])
+			require.NoError(t, err)
+			host, flags = h, append(flags, "--host", h, "--port", port)
+		}
+		nodes[i] = &node{name: name, addr: host, process: start(t, "node "+name, nil, slices.Concat(argv, flags)...)}
 	}
 	for _, n := range nodes {
 		var up struct{ Port int }
 		line := n.line(t)
 		require.NoError(t, json.Unmarshal([]byte(line), &up), "reading %q of node %s", line, n.name)
-		n.addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(up.Port))
+		n.addr = net.JoinHostPort(n.addr, strconv.Itoa(up.Port))
 	}
 	return nodes
+}
+
+// startMortals starts nodes as startNodes does, on ports that are still free
+// when they are dead.
+func startMortals(t *testing.T, names []string, flags ...string) []*node {
+	t.Helper()
+	addrs := make([]string, len(names))
+	for i := range addrs {
+		addrs[i] = freeAddress(t)
+	}
+	return startNodesAt(t, addrs, names, flags...)
 }
 
 // whoami is what a node says of itself.

@@ -95,14 +95,19 @@ func TestTraefikMovesTheSessionsOfANodeThatDies(t *testing.T) {
 	}
 }
 
-// openedOn opens sessions until one is on the node of a name.
+// openedOn opens sessions until one is on the node of a name. It closes those
+// that are not.
 func openedOn(t *testing.T, f front, name string) *engine {
 	t.Helper()
 	var e *engine
 	requireSoon(t, "a session on node "+name, func() bool {
 		e = newEngine(t, f)
 		e.handshakeReply(t)
-		return e.connect(t) == name
+		if e.connect(t) == name {
+			return true
+		}
+		e.post(t, "1")
+		return false
 	})
 	return e
 }

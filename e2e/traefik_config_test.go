@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -80,7 +81,7 @@ func (h traefik) dynamic(fronts []front, sites []site) object {
 	return object{"http": object{"routers": routers, "services": services, "middlewares": object{
 		plugin:     object{"plugin": object{"affinity": h.pluginOptions()}},
 		compress:   object{"compress": object{}},
-		retry:      object{"retry": object{"attempts": 3}},
+		retry:      object{"retry": object{"attempts": 10}},
 		generation: object{"headers": object{"customResponseHeaders": object{"X-Generation": fmt.Sprint(h.generation)}}},
 	}}}
 }
@@ -137,7 +138,8 @@ func (h traefik) balancer(upstreams []string) object {
 		balancer["strategy"] = h.strategy
 	}
 	if h.healthCheck {
-		balancer["healthCheck"] = object{"path": "/health", "interval": "100ms", "unhealthyInterval": "100ms", "timeout": "5s"}
+		interval := cmp.Or(h.checkInterval, "100ms")
+		balancer["healthCheck"] = object{"path": "/health", "interval": interval, "unhealthyInterval": interval, "timeout": "5s"}
 	}
 	return balancer
 }

@@ -40,8 +40,11 @@ type traefik struct {
 	http3       bool     // offered beside HTTPS
 	healthCheck bool
 	accessLog   string // its path
-	generation  int
-	expects     []string // parts of the error lines that its log may have
+
+	// checkInterval is that of the health check. Default: 100ms
+	checkInterval string
+	generation    int
+	expects       []string // parts of the error lines that its log may have
 }
 
 var (

@@ -1,0 +1,66 @@
+package e2e
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+)
+
+func TestCaddyMovesOnlyTheSessionsOfAKilledNode(t *testing.T) {
+	testANodeIsKilled(t, caddyShorthand, http.StatusBadGateway)
+}
+
+// Its health check has the interval of the README's example, and comes too late
+// for clients that connect anew: retry has to find them another node.
+func TestTraefikMovesOnlyTheSessionsOfAKilledNode(t *testing.T) {
+	h := traefik{chain: []string{retry, plugin}, healthCheck: true, checkInterval: "5s"}
+	testANodeIsKilled(t, h, http.StatusBadGateway)
+}
+
+// testANodeIsKilled kills one of three nodes under three hundred sessions. The
+// host is to answer the requests of its sessions with a status.
+func testANodeIsKilled(t *testing.T, h host, status int) {
+	t.Helper()
+	nodes := startMortals(t, []string{"a", "b", "c"})
+	f := h.serve(t, site{upstreams: addresses(nodes)})[0]
+	talking := startTalking(t, f, 100)
+	bound := openedOn(t, f, "a")
+
+	killed := time.Now()
+	nodes[0].stop()
+	assert.Equal(t, status, bound.do(t, http.MethodGet, "", nil).StatusCode, "a poll of a session of the dead node")
+	requireSessions(t, nodes[1:], talking.clients())
+
+	o := talking.finish(t)
+	o.assertMoved(t, "a")
+	assert.NotContains(t, o.Reopened, "a")
+	o.logReturnsSince(t, killed)
+}
+
+func TestCaddyBringsARestartedNodeBack(t *testing.T) {
+	testANodeIsRestarted(t, caddyShorthand)
+}
+
+func TestTraefikBringsARestartedNodeBack(t *testing.T) {
+	testANodeIsRestarted(t, traefik{chain: []string{retry, plugin}, healthCheck: true})
+}
+
+// testANodeIsRestarted kills a node and starts it again where it was.
+func testANodeIsRestarted(t *testing.T, h host) {
+	t.Helper()
+	nodes := startMortals(t, []string{"a", "b", "c"})
+	f := h.serve(t, site{upstreams: addresses(nodes)})[0]
+	talking := startTalking(t, f, 30)
+
+	killed := time.Now()
+	nodes[0].stop()
+	nodes[0] = startNodesAt(t, []string{nodes[0].addr}, []string{"a"})[0]
+	requireSessions(t, nodes, talking.clients())
+	openedOn(t, f, "a")
+
+	o := talking.finish(t)
+	o.assertMoved(t, "a")
+	o.logReturnsSince(t, killed)
+}
