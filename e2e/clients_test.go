@@ -115,6 +115,13 @@ func (r *runningCrowd) requireReady(t *testing.T) {
 func (r *runningCrowd) do(t *testing.T, step string) outcome {
 	t.Helper()
 	r.tell(t, step)
+	return r.requireDone(t, step)
+}
+
+// requireDone waits for the last client to have taken a step that all were told
+// to, as do does.
+func (r *runningCrowd) requireDone(t *testing.T, step string) outcome {
+	t.Helper()
 	var answer struct {
 		Done   string
 		Result outcome

@@ -60,6 +60,7 @@ func (o outcome) and(other outcome) outcome {
 		Mismatched:    o.Mismatched + other.Mismatched,
 		IDMismatch:    o.IDMismatch + other.IDMismatch,
 		Disconnects:   o.Disconnects + other.Disconnects,
+		Ungreeted:     o.Ungreeted + other.Ungreeted,
 		ErrorCount:    o.ErrorCount + other.ErrorCount,
 		Errors:        slices.Concat(o.Errors, other.Errors),
 		PerNode:       sums(o.PerNode, other.PerNode),
@@ -89,6 +90,7 @@ func (o outcome) assertMoved(t *testing.T, name string) {
 	assert.Positive(t, o.PerNode[name], "clients of node %s, of %v", name, o.PerNode)
 	assert.Equal(t, map[string]int{name: o.PerNode[name]}, o.Lost, "sessions lost, by node")
 	assert.Empty(t, o.ConnectErrors, "connect errors")
+	assert.Zero(t, o.Ungreeted, "sessions lost before a node greeted")
 	assert.Len(t, o.ReopenedAfter, o.PerNode[name], "sessions opened anew, %v", o.Reopened)
 	o.assertRight(t)
 }
