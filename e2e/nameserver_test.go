@@ -1,0 +1,118 @@
+package e2e
+
+import (
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/net/dns/dnsmessage"
+)
+
+// The names that a nameServer knows: of all nodes, as addresses and as services,
+// and below the first one of each node.
+const (
+	nodesName    = "nodes.test."
+	nodesService = "_socketio._tcp." + nodesName
+)
+
+// nameServer is a DNS server for the nodes of a test.
+type nameServer struct {
+	addr string
+
+	mu    sync.Mutex
+	nodes []*node          // that its answers name, each time in another order
+	known map[string]*node // all that were ever among them, by their own names
+	turns map[string]int   // how often each name was asked for
+}
+
+// startNameServer runs a server that names these nodes, until the test ends.
+func startNameServer(t *testing.T, nodes []*node) *nameServer {
+	t.Helper()
+	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	require.NoError(t, err)
+	s := &nameServer{addr: conn.LocalAddr().String(), known: map[string]*node{}, turns: map[string]int{}}
+	s.name(nodes)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		s.serve(conn)
+	}()
+	t.Cleanup(func() {
+		_ = conn.Close()
+		<-ended
+	})
+	return s
+}
+
+// name has the server name these nodes, and no others, from now on.
+func (s *nameServer) name(nodes []*node) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.nodes = slices.Clone(nodes)
+	for _, n := range nodes {
+		s.known[n.name+"."+nodesName] = n
+	}
+}
+
+// serve answers until the connection is closed. What it cannot read, nobody
+// waits for.
+func (s *nameServer) serve(conn net.PacketConn) {
+	buffer := make([]byte, 1500)
+	for {
+		length, from, err := conn.ReadFrom(buffer)
+		if err != nil {
+			return
+		}
+		var query dnsmessage.Message
+		if query.Unpack(buffer[:length]) != nil || len(query.Questions) != 1 {
+			continue
+		}
+		reply := dnsmessage.Message{
+			Header:    dnsmessage.Header{ID: query.ID, Response: true, Authoritative: true, RecursionDesired: query.RecursionDesired},
+			Questions: query.Questions,
+			Answers:   s.answers(query.Questions[0]),
+		}
+		if packed, err := reply.Pack(); err == nil {
+			_, _ = conn.WriteTo(packed, from)
+		}
+	}
+}
+
+// answers returns the records that answer a question.
+func (s *nameServer) answers(question dnsmessage.Question) []dnsmessage.Resource {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	name := strings.ToLower(question.Name.String())
+	header := dnsmessage.ResourceHeader{Name: question.Name, Class: dnsmessage.ClassINET}
+	var answers []dnsmessage.Resource
+	for _, n := range s.named(name) {
+		at := netip.MustParseAddrPort(n.addr)
+		switch question.Type {
+		case dnsmessage.TypeA:
+			answers = append(answers, dnsmessage.Resource{Header: header, Body: &dnsmessage.AResource{A: at.Addr().As4()}})
+		case dnsmessage.TypeSRV:
+			target := dnsmessage.MustNewName(n.name + "." + nodesName)
+			answers = append(answers, dnsmessage.Resource{Header: header, Body: &dnsmessage.SRVResource{Target: target, Port: at.Port()}})
+		default: // of IPv6, say
+		}
+	}
+	return answers
+}
+
+// named returns the nodes that a name stands for, beginning with another one
+// each time.
+func (s *nameServer) named(name string) []*node {
+	if n := s.known[name]; n != nil {
+		return []*node{n}
+	}
+	if name != nodesName && name != nodesService || len(s.nodes) == 0 {
+		return nil
+	}
+	s.turns[name]++
+	first := s.turns[name] % len(s.nodes)
+	return slices.Concat(s.nodes[first:], s.nodes[:first])
+}
