@@ -107,7 +107,7 @@ func (h *Handler) Cleanup() error {
 }
 
 // ServeHTTP implements [caddyhttp.MiddlewareHandler].
-func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) (err error) {
 	rt := routeOf(r.Context())
 	switch {
 	case rt == nil:
@@ -118,7 +118,14 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return next.ServeHTTP(w, r)
 	}
 	rt.handled = true
-	defer func() { rt.handled = false }()
+	defer func() {
+		rt.handled = false
+		// There was no further try to tell. A request with a body may have failed
+		// by its client's doing.
+		if err != nil && r.ContentLength == 0 {
+			rt.fail()
+		}
+	}()
 
 	w = newReplyWriter(w, rt)
 	req, ours := core.ParseRequest(r.URL.RawQuery)
@@ -175,10 +182,6 @@ func (h *Handler) open(w http.ResponseWriter, r *http.Request, next caddyhttp.Ha
 	}()
 	err := next.ServeHTTP(recorder, r)
 	whole = true
-	if err != nil {
-		rt.fail() // there was no further try to tell
-	}
-
 	opened, closeErr := recorder.Close()
 	if opened {
 		h.logOpened(rt, closeErr)
