@@ -65,7 +65,7 @@ func TestSocketIOIsWhatItsDocumentationSays(t *testing.T) {
 		affinity /socket.io/*
 		reverse_proxy /socket.io/* node1:3000 node2:3000 {
 			lb_policy affinity
-			lb_retries 1
+			lb_retries 3
 			stream_close_delay 24h
 			transport http {
 				keepalive 2s

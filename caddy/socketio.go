@@ -19,10 +19,11 @@ func init() {
 }
 
 const (
-	// defaultRetries is one: a handshake whose node refuses the connection is
-	// tried on another node, and a site of which all nodes are down still
-	// answers at once.
-	defaultRetries = 1
+	// defaultRetries has a handshake whose node refuses the connection tried on
+	// another node. There may be several dead nodes, which have no requests and
+	// so come first; and a site of which all nodes are down still answers at
+	// once, as to be refused takes no time.
+	defaultRetries = 3
 
 	// defaultStreamCloseDelay keeps open WebSockets through config reloads.
 	// Caddy closes them all at once, this long after the reload, and all their
@@ -64,16 +65,16 @@ const (
 //	affinity /socket.io/*
 //	reverse_proxy /socket.io/* node1:3000 node2:3000 {
 //	    lb_policy affinity
-//	    lb_retries 1
+//	    lb_retries 3
 //	    stream_close_delay 24h
 //	    transport http {
 //	        keepalive 2s
 //	    }
 //	}
 //
-// The default of lb_retries gives a new session a second try, on another node,
-// when its node refuses the connection; it does not apply where lb_retries or
-// lb_try_duration is given. The default of stream_close_delay lets open
+// The default of lb_retries gives a new session up to three more tries, each on
+// another node, when its node refuses the connection; it does not apply where
+// lb_retries or lb_try_duration is given. The default of stream_close_delay lets open
 // WebSockets survive a reload of the config. The default of keepalive is shorter
 // than that of Node.js, so that no message is sent on a connection that the node
 // is closing; it does not apply where a transport is given. The policy is always

@@ -24,7 +24,7 @@ func testANodeFreezes(t *testing.T, h host) {
 	t.Helper()
 	nodes := startNodes(t, []string{"a", "b", "c"}, "--ping-interval", "1000", "--ping-timeout", "10000")
 	f := h.serve(t, site{upstreams: addresses(nodes)})[0]
-	talking := startTalking(t, f, 20)
+	talking := startTalking(t, f, 20, transports...)
 
 	frozen := time.Now()
 	nodes[0].signal(t, syscall.SIGSTOP)

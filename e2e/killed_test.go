@@ -25,7 +25,7 @@ func testANodeIsKilled(t *testing.T, h host, status int) {
 	t.Helper()
 	nodes := startMortals(t, []string{"a", "b", "c"})
 	f := h.serve(t, site{upstreams: addresses(nodes)})[0]
-	talking := startTalking(t, f, 100)
+	talking := startTalking(t, f, 100, transports...)
 	bound := openedOn(t, f, "a")
 
 	killed := time.Now()
@@ -36,6 +36,23 @@ func testANodeIsKilled(t *testing.T, h host, status int) {
 	o := talking.finish(t)
 	o.assertMoved(t, "a")
 	assert.NotContains(t, o.Reopened, "a")
+	o.logReturnsSince(t, killed)
+}
+
+// Of sockets alone, nobody but who comes back finds out that a node is dead, and
+// one without requests looks best: the first to come meet both of the dead.
+func TestCaddyMovesTheSessionsOfTwoKilledNodes(t *testing.T) {
+	nodes := startMortals(t, []string{"a", "b", "c"})
+	f := caddyShorthand.serve(t, site{upstreams: addresses(nodes)})[0]
+	talking := startTalking(t, f, 60, []string{"websocket"})
+
+	killed := time.Now()
+	nodes[0].stop()
+	nodes[1].stop()
+	requireSessions(t, nodes[2:], talking.clients())
+
+	o := talking.finish(t)
+	o.assertMoved(t, "a", "b")
 	o.logReturnsSince(t, killed)
 }
 
@@ -52,7 +69,7 @@ func testANodeIsRestarted(t *testing.T, h host) {
 	t.Helper()
 	nodes := startMortals(t, []string{"a", "b", "c"})
 	f := h.serve(t, site{upstreams: addresses(nodes)})[0]
-	talking := startTalking(t, f, 30)
+	talking := startTalking(t, f, 30, transports...)
 
 	killed := time.Now()
 	nodes[0].stop()

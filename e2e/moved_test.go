@@ -15,7 +15,7 @@ type runningCrowds []*runningCrowd
 
 // startTalking starts a crowd of one size over each of the transports. They
 // talk, and connect anew when they lose their sessions.
-func startTalking(t *testing.T, f front, each int) runningCrowds {
+func startTalking(t *testing.T, f front, each int, transports ...[]string) runningCrowds {
 	t.Helper()
 	crowds := make(runningCrowds, len(transports))
 	for i, transport := range transports {
@@ -81,17 +81,22 @@ func sums(left, right map[string]int) map[string]int {
 	return both
 }
 
-// assertMoved checks that the sessions of one node were lost and nobody else's,
-// and that each of them was opened anew by a client to which nobody ever said
-// that it could not connect.
-func (o outcome) assertMoved(t *testing.T, name string) {
+// assertMoved checks that the sessions of these nodes were lost and nobody
+// else's, and that each of them was opened anew by a client to which nobody ever
+// said that it could not connect.
+func (o outcome) assertMoved(t *testing.T, names ...string) {
 	t.Helper()
 	assert.Equal(t, o.Clients, o.Connected, "clients that a node greeted")
-	assert.Positive(t, o.PerNode[name], "clients of node %s, of %v", name, o.PerNode)
-	assert.Equal(t, map[string]int{name: o.PerNode[name]}, o.Lost, "sessions lost, by node")
+	moved, all := map[string]int{}, 0
+	for _, name := range names {
+		assert.Positive(t, o.PerNode[name], "clients of node %s, of %v", name, o.PerNode)
+		moved[name] = o.PerNode[name]
+		all += moved[name]
+	}
+	assert.Equal(t, moved, o.Lost, "sessions lost, by node")
 	assert.Empty(t, o.ConnectErrors, "connect errors")
 	assert.Zero(t, o.Ungreeted, "sessions lost before a node greeted")
-	assert.Len(t, o.ReopenedAfter, o.PerNode[name], "sessions opened anew, %v", o.Reopened)
+	assert.Len(t, o.ReopenedAfter, all, "sessions opened anew, %v", o.Reopened)
 	o.assertRight(t)
 }
 
