@@ -17,47 +17,72 @@ func changing(c caddy, generation *int) caddy {
 	}}
 }
 
-// Nobody loses a session while the config is replaced every second, whatever
-// they are doing: the clients make a connection for each poll and each message.
-func TestCaddyLosesNoSessionThroughReloads(t *testing.T) {
-	for _, tc := range []struct {
-		name             string
-		host             caddy
-		like             setting
-		reloads          int
-		polling, sockets int // clients
-	}{
-		{"of Socket.IO 4", caddyShorthand, plain, 30, 200, 100},
-		{"of Socket.IO 4 over HTTPS", caddyShorthand, setting{secure: true}, 10, 50, 25},
-		{"of Socket.IO 4 that are learned", caddyWith("sid learn"), plain, 10, 50, 25},
-		{"of Socket.IO 2, which are learned", caddyShorthand, socketIO2, 10, 50, 25},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			nodes := startNodes(t, []string{"a", "b", "c"}, tc.like.flags...)
-			generation := 0
-			c := changing(tc.host, &generation)
-			s := tc.like.siteOf(nodes)
-			fronts, block := c.sites(t, s)
-			f := fronts[0]
-			running := startCaddy(t, block, f)
+// reloading is what goes on while a host's configuration is replaced every
+// second: clients that poll, which make a connection for each poll and each
+// message, and clients with sockets.
+type reloading struct {
+	name             string
+	sid              string // the option. Default: auto
+	like             setting
+	reloads          int
+	polling, sockets int // clients
+}
 
-			each := crowd{URL: f.url, Client: tc.like.client, Messages: 2, MaxBytes: 2000, Hold: "talk", Pause: 250}
-			polls, sockets := each, each
-			polls.Transports, polls.Clients = []string{"polling"}, tc.polling
-			sockets.Transports, sockets.Clients = []string{"websocket"}, tc.sockets
-			talking := []*runningCrowd{polls.start(t), sockets.start(t)}
-			for _, r := range talking {
-				r.requireReady(t)
+var reloadings = []reloading{
+	{name: "of Socket.IO 4", like: plain, reloads: 30, polling: 200, sockets: 100},
+	{name: "of Socket.IO 4 over HTTPS", like: setting{secure: true}, reloads: 5, polling: 50, sockets: 25},
+	{name: "of Socket.IO 4 that are learned", sid: "learn", like: plain, reloads: 5, polling: 50, sockets: 25},
+	{name: "of Socket.IO 2, which are learned", like: socketIO2, reloads: 5, polling: 50, sockets: 25},
+}
+
+// test has the clients talk all the while, and checks that nobody loses a
+// session. It gives the number of each reload to the host.
+func (r reloading) test(t *testing.T, f front, reload func(n int)) {
+	t.Helper()
+	each := crowd{URL: f.url, Client: r.like.client, Messages: 2, MaxBytes: 2000, Hold: "talk", Pause: 250}
+	polls, sockets := each, each
+	polls.Transports, polls.Clients = []string{"polling"}, r.polling
+	sockets.Transports, sockets.Clients = []string{"websocket"}, r.sockets
+	sockets.cookies = f.cookies(sockets.Clients, sockets.Transports)
+	talking := []*runningCrowd{polls.start(t), sockets.start(t)}
+	for _, c := range talking {
+		c.requireReady(t)
+	}
+
+	everySecond(r.reloads, reload)
+	requireTakenOver(t, f, r.reloads)
+	for _, c := range talking {
+		o := c.finish(t)
+		o.assertHeld(t)
+	}
+}
+
+// everySecond does something so many times.
+func everySecond(times int, do func(n int)) {
+	second := time.NewTicker(time.Second)
+	defer second.Stop()
+	for n := 1; n <= times; n++ {
+		<-second.C
+		do(n)
+	}
+}
+
+func TestCaddyHoldsSessionsThroughReloads(t *testing.T) {
+	for _, r := range reloadings {
+		t.Run(r.name, func(t *testing.T) {
+			nodes := startNodes(t, []string{"a", "b", "c"}, r.like.flags...)
+			generation, host := 0, caddyShorthand
+			if r.sid != "" {
+				host = caddyWith("sid " + r.sid)
 			}
-			running.loadEverySecond(t, tc.reloads, func(n int) string {
+			c := changing(host, &generation)
+			s := r.like.siteOf(nodes)
+			fronts, block := c.sites(t, s)
+			running := startCaddy(t, block, fronts[0])
+			r.test(t, fronts[0], func(n int) {
 				generation = n
-				return c.block(f, s)
+				running.load(t, c.block(fronts[0], s))
 			})
-			requireTakenOver(t, f, tc.reloads)
-			for _, r := range talking {
-				o := r.finish(t)
-				o.assertHeld(t)
-			}
 		})
 	}
 }
@@ -76,9 +101,9 @@ func TestCaddyAloneLosesSessionsThroughReloads(t *testing.T) {
 		URL: f.url, Clients: 200, Transports: []string{"polling"}, Messages: 2, MaxBytes: 2000, Hold: "talk", Pause: 250,
 	}.start(t)
 	talking.requireReady(t)
-	running.loadEverySecond(t, 10, func(n int) string {
+	everySecond(10, func(n int) {
 		generation = n
-		return c.block(f, s)
+		running.load(t, c.block(f, s))
 	})
 	o := talking.finish(t)
 	assert.Positive(t, o.Disconnects, "sessions lost")
@@ -109,17 +134,6 @@ func TestCaddyAnswersPollsThatWaitThroughReloads(t *testing.T) {
 	listening.do(t, "round")
 	o := listening.finish(t)
 	o.assertHeld(t)
-}
-
-// loadEverySecond replaces the running config this many times.
-func (c *runningCaddy) loadEverySecond(t *testing.T, times int, sites func(n int) string) {
-	t.Helper()
-	second := time.NewTicker(time.Second)
-	defer second.Stop()
-	for n := 1; n <= times; n++ {
-		<-second.C
-		c.load(t, sites(n))
-	}
 }
 
 // requireWaiting waits until this many polls wait at the nodes.

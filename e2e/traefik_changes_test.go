@@ -8,51 +8,21 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// Polls and sockets go on while Traefik replaces its configuration, and the
-// plugin with it, again and again.
+// The plugin is made anew with each configuration.
 func TestTraefikHoldsSessionsThroughReloads(t *testing.T) {
-	cases := []struct {
-		name  string
-		host  traefik
-		nodes setting
-	}{
-		{"of Socket.IO 4", traefikPlugin, plain},
-		{"of Socket.IO 2, which are learned", traefikPlugin, socketIO2},
-		{"of Socket.IO 4 that are learned", traefikWith(object{"sid": "learn"}), plain},
-	}
-	for _, tc := range cases {
-		t.Run(tc.name, func(t *testing.T) {
-			testTraefikReloads(t, tc.host, tc.nodes)
+	for _, r := range reloadings {
+		t.Run(r.name, func(t *testing.T) {
+			nodes := startNodes(t, []string{"a", "b", "c"}, r.like.flags...)
+			h := traefik{chain: []string{generation, plugin}}
+			if r.sid != "" {
+				h.options = traefikWith(object{"sid": r.sid}).options
+			}
+			running := h.serveRunning(t, r.like.siteOf(nodes))
+			r.test(t, running.fronts[0], func(n int) {
+				h.generation = n
+				running.load(t, h)
+			})
 		})
-	}
-}
-
-func testTraefikReloads(t *testing.T, h traefik, like setting) {
-	t.Helper()
-	const clients, reloads = 20, 5
-	nodes := startNodes(t, []string{"a", "b", "c"}, like.flags...)
-	h.chain = []string{generation, plugin}
-	running := h.serveRunning(t, site{upstreams: addresses(nodes)})
-	f := running.fronts[0]
-
-	var talking []*runningCrowd
-	for _, transports := range [][]string{{"polling"}, {"websocket"}} {
-		talking = append(talking, crowd{
-			URL: f.url, Clients: clients, Client: like.client, Transports: transports, Messages: 2, MaxBytes: 2000,
-			Hold: "talk", Pause: 10, cookies: f.cookies(clients, transports),
-		}.start(t))
-	}
-	for _, r := range talking {
-		r.requireReady(t)
-	}
-	for h.generation = 1; h.generation <= reloads; h.generation++ {
-		running.load(t, h)
-		requireTakenOver(t, f, h.generation)
-	}
-	for _, r := range talking {
-		o := r.finish(t)
-		o.assertHeld(t)
-		o.assertSpread(t, nodes)
 	}
 }
 
