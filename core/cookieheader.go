@@ -158,7 +158,8 @@ func DropSetCookie(header http.Header, name string) {
 }
 
 // ReplaceCookie gives a request's headers one cookie of a name, in the place of
-// any that they have, and leaves the others byte for byte as they are.
+// any that they have, and leaves the others byte for byte as they are. The new
+// one comes first.
 func ReplaceCookie(header http.Header, name, value string) {
 	if len(header["Cookie"]) == 0 {
 		header["Cookie"] = []string{name + "=" + value}
@@ -167,10 +168,16 @@ func ReplaceCookie(header http.Header, name, value string) {
 	replaceAmong(header, name, value)
 }
 
-// replaceAmong is ReplaceCookie for headers with cookies.
+// maxCookies is how many cookies of a request are looked at one by one. No
+// client has as many: browsers keep about 180 for a site.
+const maxCookies = 512
+
+// replaceAmong is ReplaceCookie for headers with cookies. Of more cookies than
+// there can be it leaves all, those of the name too: where it is interpreted, a
+// client could make it take seconds to look at them.
 func replaceAmong(header http.Header, name, value string) {
 	lines := header["Cookie"]
-	if strings.Contains(strings.Join(lines, ";"), name) {
+	if all := strings.Join(lines, ";"); strings.Contains(all, name) && strings.Count(all, ";") < maxCookies {
 		lines = withoutCookie(lines, name)
 		if len(lines) == 0 {
 			header["Cookie"] = []string{name + "=" + value}

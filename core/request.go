@@ -36,7 +36,7 @@ type Request struct {
 // false for a query without the EIO parameter, which every Engine.IO request
 // has and nothing else does: such a request is none of ours.
 func ParseRequest(query string) (Request, bool) {
-	version, _, times := parameter(query, "EIO=")
+	version, _, times := parameter(query, "&EIO=")
 	if times == 0 {
 		return Request{}, false
 	}
@@ -45,36 +45,34 @@ func ParseRequest(query string) (Request, bool) {
 	if times == 1 && len(version) == 1 && version[0] >= '0' && version[0] <= '9' {
 		req.Version = int(version[0] - '0')
 	}
-	req.Transport, _, _ = parameter(query, "transport=")
-	req.SID, req.sidAt, times = parameter(query, "sid=")
+	req.Transport, _, _ = parameter(query, "&transport=")
+	req.SID, req.sidAt, times = parameter(query, "&sid=")
 	req.repeated = times > 1
 	return req, true
 }
 
-// parameter finds a parameter of a raw query by its name and "=". It returns
-// the first value, the offset of that value, and how often the parameter
-// occurs, of which it counts no more than two.
+// parameter finds a parameter of a raw query by "&", its name and "=". It
+// returns the first value, the offset of that value, and how often the
+// parameter occurs, of which it counts no more than two. It goes through the
+// query by no loop of its own: where it is interpreted, a client could make one
+// take seconds.
 func parameter(query, name string) (value string, at, times int) {
-	from := 0
-	for {
-		i := strings.Index(query[from:], name)
-		if i < 0 {
-			return value, at, times
-		}
-		i += from
-		from = i + len(name)
-		if i > 0 && query[i-1] != '&' {
-			continue // the end of a longer name, such as "xsid="
-		}
-		if times++; times > 1 {
-			return value, at, times
-		}
-		at = from
-		value = query[from:]
-		if end := strings.IndexByte(value, '&'); end >= 0 {
-			value = value[:end]
-		}
+	if strings.HasPrefix(query, name[1:]) {
+		at = len(name) - 1
+	} else if i := strings.Index(query, name); i >= 0 {
+		at = i + len(name)
+	} else {
+		return "", 0, 0
 	}
+	value = query[at:]
+	times = 1
+	if strings.Contains(value, name) {
+		times = 2
+	}
+	if end := strings.IndexByte(value, '&'); end >= 0 {
+		value = value[:end]
+	}
+	return value, at, times
 }
 
 // IsHandshake reports whether the request opens a session: it names none.

@@ -79,6 +79,10 @@ func New(_ context.Context, next http.Handler, config *Config, name string) (htt
 // to itself, since the interpreter makes room for all that a function may need
 // whenever it is called; none is a method, since methods cost more to call.
 func (a *Affinity) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if len(r.RequestURI) > core.StockLength {
+		serveAny(a, w, r)
+		return
+	}
 	part := a.bound.FindStringSubmatch(r.RequestURI)
 	if part == nil {
 		serveUnbound(a, w, r)

@@ -1,0 +1,61 @@
+package core
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A client may write a megabyte of anything. It may not thereby keep a host
+// busy that interprets this package, where a loop over what it wrote would take
+// seconds: so what it wrote makes no difference, other than its length.
+func TestWhatAClientWritesCostsNoMoreThanItsLength(t *testing.T) {
+	const length = 900_000
+	long := func(part string) string { return strings.Repeat(part, length/len(part)) }
+	cookies := func(lines ...string) func() {
+		return func() { ReplaceCookie(http.Header{"Cookie": lines}, "srv", "T") }
+	}
+	query := func(query string) func() {
+		return func() {
+			req, _ := ParseRequest(query)
+			Weigh(req, ModeAuto, 1, nil)
+		}
+	}
+	cases := []struct {
+		name              string
+		hostile, harmless func()
+	}{
+		{"many cookies", cookies("srv=a" + long("; a=1")), cookies("srv=a" + long("a"))},
+		{"nothing but semicolons", cookies("srv=a" + long(";")), cookies("srv=a" + long("a"))},
+		{"many cookies of the name", cookies(long("srv=a; ")), cookies("srv=a" + long("a"))},
+		{"many lines of cookies", cookies(strings.Split(long("srv=a\n"), "\n")...), cookies(strings.Split(long("a=srv1\n"), "\n")...)},
+		{"many longer names", query("EIO=4&x" + long("sid=")), query("EIO=4&x" + long("a"))},
+		{"many versions", query("x" + long("EIO=") + "&EIO=4"), query("x" + long("a") + "&EIO=4")},
+		{"many sids", query("EIO=4" + long("&sid=T.a")), query("EIO=4&x" + long("a"))},
+		{"many parameters", query("EIO=4" + long("&s")), query("EIO=4&x" + long("a"))},
+		{"many dots", query("EIO=4&sid=" + long(".")), query("EIO=4&sid=" + long("a"))},
+	}
+	for _, tc := range cases {
+		tc := tc
+		t.Run(tc.name, func(t *testing.T) {
+			hostile, harmless := fastest(tc.hostile), fastest(tc.harmless)
+			if hostile > 200*harmless {
+				t.Errorf("it takes %s, and something harmless of that length %s", hostile, harmless)
+			}
+		})
+	}
+}
+
+// fastest returns the shortest time that something takes, of a few times.
+func fastest(something func()) time.Duration {
+	shortest := time.Hour
+	for i := 0; i < 5; i++ {
+		start := time.Now()
+		something()
+		if took := time.Since(start); took < shortest {
+			shortest = took
+		}
+	}
+	return shortest
+}
