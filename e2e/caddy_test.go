@@ -55,7 +55,10 @@ func caddyPolicy(policy string) caddy {
 func (c caddy) serve(t *testing.T, sites ...site) []front {
 	t.Helper()
 	fronts, blocks := c.sites(t, sites...)
-	startCaddy(t, blocks, fronts...)
+	running := startCaddy(t, blocks, fronts...)
+	for i := range fronts {
+		fronts[i].proxy, fronts[i].profile = running.process, running.admin
+	}
 	return fronts
 }
 

@@ -27,6 +27,11 @@ type front struct {
 
 	// uneven says that it may give one node more sessions than another.
 	uneven bool
+
+	// proxy is the host's program, and profile where that tells of itself, if
+	// it does: host:port.
+	proxy   *process
+	profile string
 }
 
 // cookies is how many cookies the front sets for so many clients.

@@ -79,10 +79,7 @@ func testTwoGenerations(t *testing.T, h host) {
 			for _, r := range crowds {
 				o := r.outcome(t)
 				o.assertHeld(t)
-				both.Connected += o.Connected
-				for name, sessions := range o.PerNode {
-					both.PerNode[name] += sessions
-				}
+				both.add(o)
 			}
 			both.assertSpread(t, nodes)
 		})

@@ -50,6 +50,10 @@ func (h traefik) static(fronts []front, home string) object {
 			"localPlugins":         object{"affinity": object{"moduleName": "github.com/eio-affinity/affinity"}},
 		},
 	}
+	if h.profile != "" {
+		static["api"] = object{"insecure": true, "debug": true, "dashboard": false}
+		entryPoints["traefik"] = object{"address": h.profile}
+	}
 	if h.accessLog != "" {
 		static["accessLog"] = object{"filePath": h.accessLog}
 	}

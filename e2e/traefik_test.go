@@ -40,6 +40,7 @@ type traefik struct {
 	http3       bool     // offered beside HTTPS
 	healthCheck bool
 	accessLog   string // its path
+	profile     string // the address at which it tells of itself, host:port
 
 	// checkInterval is that of the health check. Default: 100ms
 	checkInterval string
@@ -104,6 +105,9 @@ func (h traefik) start(t *testing.T, sites ...site) *runningTraefik {
 	}
 	r.load(t, h)
 	r.process = startTraefik(t, home, asYAML(t, h.static(r.fronts, home)), h.expects...)
+	for i := range r.fronts {
+		r.fronts[i].proxy, r.fronts[i].profile = r.process, h.profile
+	}
 	return r
 }
 

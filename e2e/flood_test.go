@@ -1,0 +1,167 @@
+package e2e
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/eio-affinity/affinity/core"
+)
+
+// fewSessions is the size of a table of learned sessions that overflows.
+const fewSessions = 1000
+
+func TestCaddyBearsAFloodOfHandshakes(t *testing.T) {
+	t.Run("beside a small table of sessions", func(t *testing.T) {
+		s := besiege(t, caddyFlooded("max_sessions "+fmt.Sprint(fewSessions)), socketIO2, startFlooded(t))
+		s.bearWaves(t, "4", 4000)
+		s.bearWavesOfLearned(t, 3000, fewSessions)
+		s.lift(t)
+		assert.Contains(t, s.proxy.log.String(), "raise max_sessions")
+	})
+	t.Run("with room for all sessions", func(t *testing.T) {
+		s := besiege(t, caddyFlooded(), socketIO2, startFlooded(t))
+		s.bearWavesOfLearned(t, 3000, core.DefaultMaxSessions)
+		s.lift(t)
+		assert.NotContains(t, s.proxy.log.String(), "raise max_sessions")
+	})
+}
+
+// caddyFlooded says in each reply what its node was chosen by.
+func caddyFlooded(options ...string) caddy {
+	h := caddyShowing(options...)
+	h.gives = false
+	return h
+}
+
+func TestTraefikBearsAFloodOfHandshakes(t *testing.T) {
+	h := traefikProfiled(t, object{"maxSessions": fewSessions})
+	h.expects = []string{"raise maxSessions"}
+	s := besiege(t, h, socketIO2, startFlooded(t))
+	s.bearWaves(t, "4", 4000)
+	s.bearWavesOfLearned(t, 1500, fewSessions)
+	s.lift(t)
+	assert.Contains(t, s.proxy.log.String(), "raise maxSessions")
+}
+
+// bearWaves opens so many sessions as fast as the host lets it, and drops them,
+// three times. Each time leaves behind no more than the one before. It returns
+// the session IDs of the last wave.
+func (s *siege) bearWaves(t *testing.T, version string, handshakes int) (sids []string) {
+	t.Helper()
+	s.flood(t, version, handshakes)
+	s.flood(t, version, handshakes)
+	heap, had := s.heap(t), s.memory(t)
+	sids = s.flood(t, version, handshakes)
+	more, has := s.heap(t)-heap, s.memory(t)
+	t.Logf("%s: EIO=%s: %s after two waves, %s after three; %d KiB more of heap", t.Name(), version, had, has, more>>10)
+	const each = 1 << 10
+	assert.Less(t, more, each*handshakes, "bytes of heap that are left of so many handshakes")
+	assert.Less(t, has.peak, had.peak+had.peak/2, "memory after one more wave")
+	return sids
+}
+
+// bearWavesOfLearned does so where a host has to remember the sessions, of which
+// it remembers no more than it may.
+func (s *siege) bearWavesOfLearned(t *testing.T, handshakes, most int) {
+	t.Helper()
+	sids := s.bearWaves(t, "3", handshakes)
+	learned := 0
+	e := newEngine(t, s.front)
+	e.version = "3"
+	for _, sid := range sids {
+		e.sid = sid
+		r := e.do(t, http.MethodPost, "", nil)
+		// Caddy says so, and Traefik gives the node the cookie.
+		if r.Header.Get("X-By") == "learned" || strings.HasPrefix(r.Header.Get("X-Cookie"), innerCookie+"=") {
+			learned++
+		}
+	}
+	most = min(most, handshakes)
+	assert.LessOrEqual(t, learned, most, "sessions that are remembered")
+	assert.Greater(t, learned, most*9/10, "sessions that are remembered")
+}
+
+// startFlooded starts a node that opens sessions at once, and answers all else
+// with the cookies that it was asked with.
+func startFlooded(t *testing.T) (address string) {
+	t.Helper()
+	return startFake(t, func(a asked) bool {
+		switch {
+		case !a.opens():
+			_, rest, _ := strings.Cut(a.head, "\r\nCookie: ")
+			cookies, _, _ := strings.Cut(rest, "\r\n")
+			a.reply("ok", "X-Cookie: "+cookies)
+		case strings.Contains(a.target(), "EIO=3"):
+			a.reply(framed(stockOpenPacket()) + "2:40")
+		default:
+			a.reply(stockOpenPacket())
+		}
+		return true
+	})
+}
+
+// flood sends a wave of handshakes of a version on many connections, a few at a
+// time on each, and returns the sids that come back.
+func (f front) flood(t *testing.T, version string, handshakes int) (sids []string) {
+	t.Helper()
+	const connections, ahead = 50, 10
+	request := strings.Repeat("GET /socket.io/?EIO="+version+"&transport=polling&t=sax6fk6i HTTP/1.1\r\nHost: "+f.address()+"\r\n\r\n", ahead)
+	start := time.Now()
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for range connections {
+		conn := f.dial(t)
+		require.NoError(t, conn.SetDeadline(start.Add(guard)))
+		wg.Go(func() {
+			defer func() { _ = conn.Close() }()
+			r := bufio.NewReader(conn)
+			for range handshakes / connections / ahead {
+				_, err := io.WriteString(conn, request)
+				for range ahead {
+					var sid string
+					if err == nil {
+						sid, err = readSID(r)
+					}
+					if !assert.NoError(t, err) {
+						return
+					}
+					mu.Lock()
+					sids = append(sids, sid)
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	wg.Wait()
+	took := time.Since(start)
+	t.Logf("%s: %d handshakes in %.1f s, %.0f a second", t.Name(), len(sids), took.Seconds(), float64(len(sids))/took.Seconds())
+	require.Len(t, sids, handshakes)
+	return sids
+}
+
+// readSID reads the reply to a handshake, and returns the sid that it gives.
+func readSID(r *bufio.Reader) (string, error) {
+	resp, err := http.ReadResponse(r, nil)
+	if err != nil {
+		return "", err
+	}
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return "", err
+	}
+	_, rest, opens := strings.Cut(string(body), `"sid":"`)
+	if !opens {
+		return "", fmt.Errorf("%s: %s", resp.Status, body)
+	}
+	sid, _, _ := strings.Cut(rest, `"`)
+	return sid, nil
+}
