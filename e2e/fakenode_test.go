@@ -30,7 +30,7 @@ func (a asked) target() string {
 
 // opens reports whether the request is a handshake.
 func (a asked) opens() bool {
-	return !strings.Contains(a.target(), "sid=")
+	return strings.Contains(a.target(), "EIO=") && !strings.Contains(a.target(), "sid=")
 }
 
 // reply answers the request as a node does.
