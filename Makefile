@@ -9,6 +9,10 @@ SHELL         := bash
 # How long `make fuzz` gives each target.
 FUZZTIME ?= 1m
 
+# How many sessions `make soak` opens, and for how many minutes they talk.
+SOAK_SESSIONS ?= 1000
+SOAK_MINUTES  ?= 5
+
 # Debian packages that the tests need, each with a command of its own name: a
 # Redis, which a test starts for itself, and a browser, unless CHROMIUM names one.
 DEBIAN_PACKAGES := redis-server $(if $(CHROMIUM),,chromium)
@@ -64,6 +68,12 @@ test-yaegi: bin/yaegi ## Run the tests of core and traefik in Traefik's interpre
 test-real: deps build bin/traefik bin/goserver bin/gotestsum bin/xcaddy ## Run the tests that start Caddy, Traefik, Socket.IO nodes and clients, Redis, xcaddy, a browser
 	@echo "==> Testing $(REAL) with real programs (minutes)"
 	@$(AS_XCADDY) bin/gotestsum --format testname -- -p 1 -count=1 -timeout 25m $(REAL)
+
+.PHONY: soak
+soak: deps build bin/traefik ## Have 1,000 real sessions talk through Caddy, and through Traefik, for 5 minutes each (SOAK_SESSIONS, SOAK_MINUTES)
+	@echo "==> Soaking each proxy with $(SOAK_SESSIONS) sessions for $(SOAK_MINUTES) minutes"
+	@SOAK_SESSIONS=$(SOAK_SESSIONS) SOAK_MINUTES=$(SOAK_MINUTES) $(AS_XCADDY) \
+		go test -run Soaks -count=1 -v -timeout $$(($(SOAK_MINUTES) * 3 + 10))m ./e2e
 
 .PHONY: lint
 lint: bin/golangci-lint ## Check the code, its format, and every go.mod
