@@ -121,16 +121,19 @@ func testHostileSids(t *testing.T, h host) {
 	const query = "/socket.io/?EIO=4&transport=polling&sid="
 	for _, tc := range hostileSids {
 		t.Run("as a sid: "+tc.name, func(t *testing.T) {
-			// A tag has no dot, and nothing else here begins with T.
-			targets := send(t, query+strings.ReplaceAll(tc.sid, "T", tag), "")
-			var want []string
-			if !tc.refused {
-				want = []string{query + strings.ReplaceAll(tc.arrives, "T", tag)}
+			// A tag has no dot, and nothing else here begins with T. The sids of
+			// Engine.IO 3 have none, and arrive as they are.
+			for query, arrives := range map[string]string{query: tc.arrives, strings.Replace(query, "4", "3", 1): tc.sid} {
+				targets := send(t, query+strings.ReplaceAll(tc.sid, "T", tag), "")
+				var want []string
+				if !tc.refused {
+					want = []string{query + strings.ReplaceAll(arrives, "T", tag)}
+				}
+				if limit := 16 << 10; len(targets) == 0 && len(tc.sid) > limit {
+					continue // for its length: Caddy takes less than Traefik
+				}
+				assert.True(t, slices.Equal(want, targets), "arrived as %.200q", targets)
 			}
-			if limit := 16 << 10; len(targets) == 0 && len(tc.sid) > limit {
-				return // for its length: Caddy takes less than Traefik
-			}
-			assert.True(t, slices.Equal(want, targets), "arrived as %.200q", targets)
 		})
 	}
 	for _, cookie := range hostileCookies {

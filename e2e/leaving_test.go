@@ -54,8 +54,9 @@ func testClientsLeave(t *testing.T, h host) {
 			gone.Go(func() {
 				_, _ = io.WriteString(conn, "GET /socket.io/?EIO=4&transport=polling&t="+number+" HTTP/1.1\r\nHost: "+s.address()+"\r\n\r\n")
 				if !<-client {
-					_, err := readSID(bufio.NewReader(conn))
-					assert.NoError(t, err)
+					if _, err := readSID(bufio.NewReader(conn)); err != nil {
+						t.Errorf("a handshake: %v", err)
+					}
 				}
 				if i%2 == 0 {
 					_ = conn.SetLinger(0) // some reset the connection

@@ -17,11 +17,11 @@ const (
 	soakMinutes  = "SOAK_MINUTES"  // for how long they talk
 )
 
-func TestCaddySoaks(t *testing.T) {
+func TestCaddyHoldsManySessionsForLong(t *testing.T) {
 	testSoak(t, caddyShorthand)
 }
 
-func TestTraefikSoaks(t *testing.T) {
+func TestTraefikHoldsManySessionsForLong(t *testing.T) {
 	testSoak(t, traefikProfiled(t, nil))
 }
 
@@ -30,7 +30,7 @@ func TestTraefikSoaks(t *testing.T) {
 // memory in the end than in the middle.
 func testSoak(t *testing.T, h host) {
 	t.Helper()
-	const fewRounds, pace = 8, 3 * time.Second
+	const fewRounds, pace = 6, 3 * time.Second
 	sessions := fromEnvironment(t, soakSessions, 200)
 	lasts := time.Duration(fromEnvironment(t, soakMinutes, 0)) * time.Minute
 
