@@ -25,7 +25,7 @@ func TestTraefikTakesNoNodeForDeadThatClientsLeave(t *testing.T) {
 // the new sessions meanwhile.
 func testClientsLeave(t *testing.T, h host) {
 	t.Helper()
-	const waves, leaving, staying = 20, 100, 6
+	const waves, leaving, staying = 20, 100, 30
 	var reached sync.Map // for each client that leaves: whether a mute node has it
 	startNode := func(name string, mute bool) string {
 		return startFake(t, func(a asked) bool {
