@@ -20,19 +20,33 @@ import (
 const fewSessions = 300
 
 func TestCaddyBearsAFloodOfHandshakes(t *testing.T) {
-	t.Run("beside a small table of sessions", func(t *testing.T) {
-		s := besiege(t, caddyFlooded("max_sessions "+fmt.Sprint(fewSessions)), socketIO2, startFlooded(t))
-		s.bearWaves(t, "4", 3000)
-		s.bearWavesOfLearned(t, 1000, fewSessions)
-		s.lift(t)
-		assert.Contains(t, s.proxy.log.String(), "raise max_sessions")
+	t.Run("with room for few sessions", func(t *testing.T) {
+		testFloodOfMany(t, caddyFlooded("max_sessions "+fmt.Sprint(fewSessions)), "raise max_sessions")
 	})
 	t.Run("with room for all sessions", func(t *testing.T) {
-		s := besiege(t, caddyFlooded(), socketIO2, startFlooded(t))
-		s.bearWavesOfLearned(t, 1000, core.DefaultMaxSessions)
-		s.lift(t)
-		assert.NotContains(t, s.proxy.log.String(), "raise max_sessions")
+		testFloodOfAll(t, caddyFlooded(), "raise max_sessions")
 	})
+}
+
+// testFloodOfMany floods a small table. Sessions that are tagged do not need it,
+// so those beside it are of that kind.
+func testFloodOfMany(t *testing.T, h host, warning string) {
+	t.Helper()
+	s := besiege(t, h, plain, startFlooded(t))
+	s.bearWaves(t, "4", 3000)
+	s.bearWavesOfLearned(t, 1000, fewSessions)
+	s.lift(t)
+	assert.Contains(t, s.proxy.log.String(), warning)
+}
+
+// testFloodOfAll floods the table that there is by default, beside sessions that
+// are in it too.
+func testFloodOfAll(t *testing.T, h host, warning string) {
+	t.Helper()
+	s := besiege(t, h, socketIO2, startFlooded(t))
+	s.bearWavesOfLearned(t, 1000, core.DefaultMaxSessions)
+	s.lift(t)
+	assert.NotContains(t, s.proxy.log.String(), warning)
 }
 
 // caddyFlooded says in each reply what its node was chosen by.
@@ -43,13 +57,14 @@ func caddyFlooded(options ...string) caddy {
 }
 
 func TestTraefikBearsAFloodOfHandshakes(t *testing.T) {
-	h := traefikProfiled(t, object{"maxSessions": fewSessions})
-	h.expects = []string{"raise maxSessions"}
-	s := besiege(t, h, socketIO2, startFlooded(t))
-	s.bearWaves(t, "4", 3000)
-	s.bearWavesOfLearned(t, 1000, fewSessions)
-	s.lift(t)
-	assert.Contains(t, s.proxy.log.String(), "raise maxSessions")
+	t.Run("with room for few sessions", func(t *testing.T) {
+		h := traefikProfiled(t, object{"maxSessions": fewSessions})
+		h.expects = []string{"raise maxSessions"}
+		testFloodOfMany(t, h, "raise maxSessions")
+	})
+	t.Run("with room for all sessions", func(t *testing.T) {
+		testFloodOfAll(t, traefikProfiled(t, nil), "raise maxSessions")
+	})
 }
 
 // bearWaves opens so many sessions as fast as the host lets it, and drops them,

@@ -75,11 +75,11 @@ func testTwoGenerations(t *testing.T, h host) {
 			for _, client := range []int{4, 2} {
 				crowds = append(crowds, setting{client: client}.small().crowdOf(f, transport).start(t))
 			}
-			both := outcome{PerNode: map[string]int{}}
+			var both outcome
 			for _, r := range crowds {
 				o := r.outcome(t)
 				o.assertHeld(t)
-				both.add(o)
+				both = both.and(o)
 			}
 			both.assertSpread(t, nodes)
 		})

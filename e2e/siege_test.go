@@ -42,25 +42,17 @@ func besiege(t *testing.T, h host, like setting, fakes ...string) *siege {
 func (s *siege) lift(t *testing.T) {
 	t.Helper()
 	t.Logf("%s: %s began with %s, and has %s", t.Name(), s.proxy.name, s.began, s.memory(t))
-	all := outcome{PerNode: map[string]int{}}
+	var all outcome
 	for _, r := range s.crowds {
 		o := r.finish(t)
 		o.assertHeld(t)
-		all.add(o)
+		all = all.and(o)
 	}
 	all.assertSpread(t, s.nodes)
 	select {
 	case <-s.proxy.exited:
 		assert.Fail(t, s.proxy.name+" has ended", s.proxy.log.tail())
 	default:
-	}
-}
-
-// add adds up where the clients of several crowds are.
-func (o *outcome) add(other outcome) {
-	o.Connected += other.Connected
-	for name, sessions := range other.PerNode {
-		o.PerNode[name] += sessions
 	}
 }
 

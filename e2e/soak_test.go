@@ -85,11 +85,11 @@ func testSoak(t *testing.T, h host) {
 	assert.Less(t, second, first+first/4, "memory in the second half")
 	assert.Less(t, moreHeap, heap/4+4*mebibyte, "heap")
 
-	all := outcome{PerNode: map[string]int{}}
+	var all outcome
 	for _, r := range crowds {
 		o := r.finish(t)
 		o.assertHeld(t)
-		all.add(o)
+		all = all.and(o)
 	}
 	all.assertSpread(t, nodes)
 }
