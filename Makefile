@@ -67,7 +67,7 @@ test-yaegi: bin/yaegi ## Run the tests of core and traefik in Traefik's interpre
 .PHONY: test-real
 test-real: deps build bin/traefik bin/goserver bin/gotestsum bin/xcaddy ## Run the tests that start Caddy, Traefik, Socket.IO nodes and clients, Redis, xcaddy, a browser
 	@echo "==> Testing $(REAL) with real programs (minutes)"
-	@$(AS_XCADDY) bin/gotestsum --format testname -- -p 1 -count=1 -timeout 25m $(REAL)
+	@$(AS_XCADDY) bin/gotestsum --format testname -- -p 1 -count=1 -timeout 45m $(REAL)
 
 .PHONY: soak
 soak: deps build bin/traefik ## Hold SOAK_SESSIONS real sessions (default 1000) on each proxy for SOAK_MINUTES (default 5)
