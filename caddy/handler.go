@@ -26,8 +26,8 @@ func init() {
 // belongs to, for the selection policy "affinity" of the reverse_proxy behind
 // it, and binds each new session to the upstream that opened it: it puts the
 // upstream's tag in front of the session ID that the client gets, and takes it
-// off again before any node sees it. Requests that are not Engine.IO's, and
-// replies that open no session, pass as they are.
+// off again before any node sees it, or else remembers the session ID. Replies
+// that open no session pass as they are, but for the policy's cookie.
 //
 // A server with this handler loses no new connection while Caddy replaces its
 // config: each config's server listens on the same TCP sockets, and the old one
@@ -35,7 +35,8 @@ func init() {
 // takes up to five seconds more when there are connections without a request.
 // With the option shutdown_delay, reloads are as they are without this handler.
 //
-// It sets these placeholders on Engine.IO requests:
+// It sets these placeholders on Engine.IO requests, and on others whose upstream
+// the policy's cookie has chosen:
 //
 // Placeholder | Description
 // ------------|-------------

@@ -91,11 +91,14 @@ func (r Request) Tag(levels int) string {
 	return tag
 }
 
-// ID returns the session ID as a node knows it that makes its own, that is
-// decoded. It is empty when the query does not name exactly one.
+// ID returns the session ID decoded, as the node knows it. It is empty when the
+// query does not name exactly one, or one that is longer than any that is learned.
 func (r Request) ID() string {
+	if r.repeated || len(r.SID) > 3*maxSID { // a query may take three bytes for one
+		return ""
+	}
 	id, err := url.QueryUnescape(r.SID)
-	if err != nil || r.repeated {
+	if err != nil {
 		return ""
 	}
 	return id

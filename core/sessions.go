@@ -120,6 +120,20 @@ func (s *Sessions) Limit(most int) {
 	}
 }
 
+// Tidy gives back the memory of sessions that have expired, when all have.
+func (s *Sessions) Tidy() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	for _, queue := range s.queues {
+		if queue.Back().Value.(*learned).expiry > now {
+			return
+		}
+	}
+	s.entries = map[string]*list.Element{}
+	s.queues = map[time.Duration]*list.List{}
+}
+
 // Len returns how many sessions are remembered. Some of them may have expired.
 func (s *Sessions) Len() int {
 	s.mu.Lock()

@@ -111,6 +111,26 @@ func TestALowerLimitDropsWhatIsTooMuch(t *testing.T) {
 	}
 }
 
+func TestATableIsTidiedWhenAllHaveExpired(t *testing.T) {
+	s, now := newTestSessions(10)
+	s.Learn(opened("a", 10), "T")
+	s.Learn(opened("b", 20), "T")
+	*now += 10 * time.Second
+	s.Tidy()
+	if s.Find("b") != "T" {
+		t.Error("a session is gone before its time")
+	}
+	*now += 20 * time.Second
+	s.Tidy()
+	if s.Len() != 0 {
+		t.Errorf("%d entries are left", s.Len())
+	}
+	s.Learn(opened("c", 10), "T")
+	if s.Find("c") != "T" {
+		t.Error("a tidied table learns nothing")
+	}
+}
+
 func TestManyLifetimesStayFew(t *testing.T) {
 	s, now := newTestSessions(10_000)
 	for i := 1; i <= 5000; i++ {

@@ -15,9 +15,13 @@ var (
 )
 
 // tableOf returns the table of a middleware, with room for so many sessions.
+// Nobody says when a middleware is gone, so the tables of all are tidied.
 func tableOf(name string, most int) *core.Sessions {
 	tablesMu.Lock()
 	defer tablesMu.Unlock()
+	for _, table := range tables {
+		table.Tidy()
+	}
 	table := tables[name]
 	if table == nil {
 		table = core.NewSessions(most)
