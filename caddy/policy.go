@@ -132,8 +132,11 @@ func (a *AffinitySelection) Select(pool reverseproxy.UpstreamPool, req *http.Req
 	rt.fail() // who is asked again was not served by the one before
 	rt.failures = a.failures
 	rt.take(a.Cookie, req.Header)
-	known := a.given(pool, rt)
-	if rt.session && rt.pinned == "" && known != nil {
+	var known *reverseproxy.Upstream // by the cookie, where nothing stronger counts
+	if rt.pinned == "" {
+		known = a.given(pool, rt)
+	}
+	if rt.session && known != nil {
 		rt.pinned, rt.evidence = rt.given, core.ByCookie
 	}
 	rt.by = rt.evidence
