@@ -75,11 +75,5 @@ func testNodesAreFoundByName(t *testing.T, over func(resolver, port string) cadd
 	})
 	listening.do(t, "round")
 
-	o = listening.finish(t)
-	o.assertMoved(t, "a")
-	assert.NotContains(t, o.Reopened, "a")
-	o.logReturns(t)
-	o = talking.finish(t)
-	o.assertHeld(t)
-	assert.Positive(t, o.PerNode["a"], "sockets of the removed node, of %v", o.PerNode)
+	finishWithoutA(t, listening, talking)
 }

@@ -49,6 +49,18 @@ func (rs runningCrowds) finish(t *testing.T) outcome {
 	return all
 }
 
+// finishHeld is finish for crowds of which nobody may have lost a session.
+func (rs runningCrowds) finishHeld(t *testing.T) outcome {
+	t.Helper()
+	var all outcome
+	for _, r := range rs {
+		o := r.finish(t)
+		o.assertHeld(t)
+		all = all.and(o)
+	}
+	return all
+}
+
 // and returns what two crowds have measured together, as far as it is asked of
 // those that lose sessions.
 func (o outcome) and(other outcome) outcome {
@@ -98,6 +110,19 @@ func (o outcome) assertMoved(t *testing.T, names ...string) {
 	assert.Zero(t, o.Ungreeted, "sessions lost before a node greeted")
 	assert.Len(t, o.ReopenedAfter, all, "sessions opened anew, %v", o.Reopened)
 	o.assertRight(t)
+}
+
+// finishWithoutA ends two crowds from under which node a was taken away: those
+// who poll, and listen, had to leave it, and those on its sockets stayed.
+func finishWithoutA(t *testing.T, listening, talking *runningCrowd) {
+	t.Helper()
+	o := listening.finish(t)
+	o.assertMoved(t, "a")
+	assert.NotContains(t, o.Reopened, "a")
+	o.logReturns(t)
+	o = talking.finish(t)
+	o.assertHeld(t)
+	assert.Positive(t, o.PerNode["a"], "sockets of the removed node, of %v", o.PerNode)
 }
 
 // logReturns says how long it took the clients to come back, beside what

@@ -44,17 +44,14 @@ func (r reloading) test(t *testing.T, f front, reload func(n int)) {
 	polls.Transports, polls.Clients = []string{"polling"}, r.polling
 	sockets.Transports, sockets.Clients = []string{"websocket"}, r.sockets
 	sockets.cookies = f.cookies(sockets.Clients, sockets.Transports)
-	talking := []*runningCrowd{polls.start(t), sockets.start(t)}
+	talking := runningCrowds{polls.start(t), sockets.start(t)}
 	for _, c := range talking {
 		c.requireReady(t)
 	}
 
 	everySecond(r.reloads, reload)
 	requireTakenOver(t, f, r.reloads)
-	for _, c := range talking {
-		o := c.finish(t)
-		o.assertHeld(t)
-	}
+	talking.finishHeld(t)
 }
 
 // everySecond does something so many times.

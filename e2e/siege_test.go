@@ -13,7 +13,7 @@ type siege struct {
 
 	beside front
 	nodes  []*node
-	crowds []*runningCrowd
+	crowds runningCrowds
 	began  memory
 }
 
@@ -42,12 +42,7 @@ func besiege(t *testing.T, h host, like setting, fakes ...string) *siege {
 func (s *siege) lift(t *testing.T) {
 	t.Helper()
 	t.Logf("%s: %s began with %s, and has %s", t.Name(), s.proxy.name, s.began, s.memory(t))
-	var all outcome
-	for _, r := range s.crowds {
-		o := r.finish(t)
-		o.assertHeld(t)
-		all = all.and(o)
-	}
+	all := s.crowds.finishHeld(t)
 	all.assertSpread(t, s.nodes)
 	select {
 	case <-s.proxy.exited:

@@ -36,7 +36,7 @@ func testSoak(t *testing.T, h host) {
 
 	nodes := startNodes(t, []string{"a", "b", "c"})
 	f := h.serve(t, site{upstreams: addresses(nodes)})[0]
-	var crowds []*runningCrowd
+	var crowds runningCrowds
 	for _, part := range []struct {
 		transports []string
 		tenths     int
@@ -85,12 +85,7 @@ func testSoak(t *testing.T, h host) {
 	assert.Less(t, second, first+first/4, "memory in the second half")
 	assert.Less(t, moreHeap, heap/4+4*mebibyte, "heap")
 
-	var all outcome
-	for _, r := range crowds {
-		o := r.finish(t)
-		o.assertHeld(t)
-		all = all.and(o)
-	}
+	all := crowds.finishHeld(t)
 	all.assertSpread(t, nodes)
 }
 
