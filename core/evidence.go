@@ -28,18 +28,20 @@ const (
 // Weigh returns the evidence that a request's session ID is under a mode, and
 // the tag of so many levels that it points to, if any. A request with BySID has
 // that tag in its session ID, and is to be unbound; one with ByLearned has not.
-func Weigh(req Request, mode Mode, levels int, sessions *Sessions) (by Evidence, tag string) {
+// Where known is not nil, a tag counts only if known reports true for it; what
+// looks like a tag and is not known comes with ByLost.
+func Weigh(req Request, mode Mode, levels int, sessions *Share, known func(tag string) bool) (by Evidence, tag string) {
 	switch {
 	case req.IsHandshake():
 		return ByNew, ""
 	case mode.Tags(req.Version):
-		if tag = req.Tag(levels); tag != "" {
-			return BySID, tag
+		if tag = req.Tag(levels); tag == "" || known != nil && !known(tag) {
+			return ByLost, tag
 		}
-		return ByLost, ""
+		return BySID, tag
 	case mode.Learns(req.Version):
 		// It may be older than the configuration, and so than the levels.
-		if tag = sessions.Find(req.ID()); ValidTag(tag, levels) {
+		if tag = sessions.Find(req.ID(), known); ValidTag(tag, levels) {
 			return ByLearned, tag
 		}
 		return ByLost, ""

@@ -10,31 +10,40 @@ import (
 // says otherwise.
 const DefaultMaxSessions = 1_000_000
 
-// maxQueues is how many different lifetimes are told apart. Nodes that work
-// together have one; this bounds the work where a node makes one up for each
-// session.
-const maxQueues = 64
+const (
+	// maxSameSID is how many sessions of one ID are told apart by their
+	// upstreams' tags. Nodes that number their sessions have the same IDs.
+	maxSameSID = 4
+
+	// tidyStep is how many entries a call removes at most beside its own work,
+	// so that nobody has to wait for it.
+	tidyStep = 4
+)
 
 // Sessions remembers for learned sessions the tag of the upstream that opened
 // each. An entry lives as long as the session does without a sign of life,
 // which is the pingInterval and the pingTimeout of its own handshake, and every
-// use renews it. There is room for so many entries; a new one in a full table
-// takes the place of the one nearest its expiry.
+// use renews it. The table is bounded: a new entry in a full table takes the
+// place of the one nearest its expiry, in the share that has the most. So a
+// share that has no more than its part of the table loses nothing to others.
 //
-// It is safe for concurrent use, and takes the same time however many entries
-// there are.
+// It is safe for concurrent use.
 type Sessions struct {
-	// now is the clock: the time since any fixed moment.
+	// now is the clock: the time since any fixed moment. It never jumps.
 	now func() time.Duration
 
 	mu      sync.Mutex
 	max     int
+	count   int
 	dropped uint64
-	// entries has the place of each session in its queue, by its ID.
+	// entries has the place of each session in its queue, by its ID. Sessions of
+	// one ID follow one another.
 	entries map[string]*list.Element
-	// queues has the sessions of each lifetime, as *learned, in the order of
-	// their last use, and so of their expiry.
-	queues map[time.Duration]*list.List
+	// shares has the shares that have sessions, largest the one that a session
+	// was dropped from last, and next the one whose turn it is to be tidied.
+	shares  []*Share
+	largest *Share
+	next    int
 }
 
 // learned is an entry of Sessions.
@@ -42,6 +51,9 @@ type learned struct {
 	sid, tag string
 	lifetime time.Duration
 	expiry   time.Duration
+	share    *Share
+	// same is the place of another session of the same ID.
+	same *list.Element
 }
 
 // NewSessions returns a table with room for so many sessions, at least one.
@@ -51,34 +63,12 @@ func NewSessions(most int) *Sessions {
 		now:     func() time.Duration { return time.Since(start) },
 		max:     most,
 		entries: map[string]*list.Element{},
-		queues:  map[time.Duration]*list.List{},
 	}
 }
 
-// Learn remembers the upstream of a session, by its tag. It returns how many
-// sessions had to be dropped before their expiry since the table was made, and
-// whether this one was the reason for one of them.
-func (s *Sessions) Learn(opened Opened, tag string) (dropped uint64, full bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	before := s.dropped
-	if known := s.entries[opened.SID]; known != nil {
-		s.forget(known)
-	}
-	s.expire()
-	for len(s.entries) >= s.max {
-		s.drop()
-	}
-
-	entry := &learned{sid: opened.SID, tag: tag, lifetime: s.lifetime(opened.Lifetime)}
-	entry.expiry = s.now() + entry.lifetime
-	queue := s.queues[entry.lifetime]
-	if queue == nil {
-		queue = list.New()
-		s.queues[entry.lifetime] = queue
-	}
-	s.entries[entry.sid] = queue.PushBack(entry)
-	return s.dropped, s.dropped > before
+// NewShare returns a new share of the table.
+func (s *Sessions) NewShare() *Share {
+	return &Share{table: s, queues: map[time.Duration]*list.List{}}
 }
 
 // IsPowerOfTen reports whether n is 1, 10, 100 and so on: the counts of dropped
@@ -90,34 +80,12 @@ func IsPowerOfTen(n uint64) bool {
 	return n == 1
 }
 
-// Find returns the tag of a session's upstream, and renews the session. It is
-// "" for one that is not remembered.
-func (s *Sessions) Find(sid string) (tag string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	place := s.entries[sid]
-	if place == nil {
-		return ""
-	}
-	entry := place.Value.(*learned)
-	now := s.now()
-	if entry.expiry <= now {
-		s.forget(place)
-		return ""
-	}
-	entry.expiry = now + entry.lifetime
-	s.queues[entry.lifetime].MoveToBack(place)
-	return entry.tag
-}
-
-// Limit changes for how many sessions there is room, at least one.
+// Limit changes for how many sessions there is room, at least one. Sessions that
+// are too many go a few at a time, as others are learned.
 func (s *Sessions) Limit(most int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.max = most
-	for len(s.entries) > s.max {
-		s.drop()
-	}
 }
 
 // Tidy gives back the memory of sessions that have expired, when all have.
@@ -125,41 +93,65 @@ func (s *Sessions) Tidy() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
-	for _, queue := range s.queues {
-		if queue.Back().Value.(*learned).expiry > now {
-			return
+	for _, share := range s.shares {
+		for _, queue := range share.queues {
+			if queue.Back().Value.(*learned).expiry > now {
+				return
+			}
 		}
 	}
+	for _, share := range s.shares {
+		share.queues = map[time.Duration]*list.List{}
+		share.count = 0
+	}
 	s.entries = map[string]*list.Element{}
-	s.queues = map[time.Duration]*list.List{}
+	s.count = 0
+	s.shares, s.largest = nil, nil
 }
 
 // Len returns how many sessions are remembered. Some of them may have expired.
 func (s *Sessions) Len() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.entries)
+	return s.count
 }
 
-// lifetime returns how long an entry of a lifetime lives: just that, unless
-// there are too many different ones, when it lives up to twice as long.
-func (s *Sessions) lifetime(lifetime time.Duration) time.Duration {
-	if s.queues[lifetime] != nil || len(s.queues) < maxQueues {
-		return lifetime
+// relink puts another place, or none, where one was among those of its ID.
+func (s *Sessions) relink(old, place *list.Element) {
+	sid := old.Value.(*learned).sid
+	at := s.entries[sid]
+	if at == old {
+		if place == nil {
+			delete(s.entries, sid)
+		} else {
+			s.entries[sid] = place
+		}
+		return
 	}
-	rounded := time.Second
-	for rounded < lifetime {
-		rounded *= 2
+	for at.Value.(*learned).same != old {
+		at = at.Value.(*learned).same
 	}
-	return rounded
+	at.Value.(*learned).same = place
 }
 
-// expire forgets some sessions that have expired: no more than a few at once,
-// so that nobody has to wait, but more than are learned.
-func (s *Sessions) expire() {
+// expire forgets some sessions that have expired: of the share, and of another
+// one each time.
+func (s *Sessions) expire(h *Share) {
+	s.expireIn(h)
+	s.next++
+	if s.next >= len(s.shares) {
+		s.next = 0
+	}
+	if s.next < len(s.shares) && s.shares[s.next] != h {
+		s.expireIn(s.shares[s.next])
+	}
+}
+
+// expireIn forgets some of a share's sessions that have expired.
+func (s *Sessions) expireIn(h *Share) {
 	now := s.now()
-	for i := 0; i < 4; i++ {
-		oldest := s.oldest()
+	for i := 0; i < tidyStep; i++ {
+		oldest := h.oldest()
 		if oldest == nil || oldest.Value.(*learned).expiry > now {
 			return
 		}
@@ -167,35 +159,63 @@ func (s *Sessions) expire() {
 	}
 }
 
-// drop forgets the session nearest its expiry, and counts it unless it has
-// expired.
-func (s *Sessions) drop() {
-	oldest := s.oldest()
+// drop forgets a session to make room for one of a share, and counts it unless
+// it has expired.
+func (s *Sessions) drop(h *Share) {
+	oldest := s.fullest(h).oldest()
 	if oldest.Value.(*learned).expiry > s.now() {
 		s.dropped++
 	}
 	s.forget(oldest)
 }
 
-// oldest returns the place of the session nearest its expiry, if any.
-func (s *Sessions) oldest() *list.Element {
-	var oldest *list.Element
-	for _, queue := range s.queues {
-		front := queue.Front()
-		if oldest == nil || front.Value.(*learned).expiry < oldest.Value.(*learned).expiry {
-			oldest = front
+// fullest returns a share that has more than its part of a full table. One that
+// had is asked first, as there may be thousands.
+func (s *Sessions) fullest(h *Share) *Share {
+	if s.largest != nil && s.largest.count > s.max/len(s.shares) {
+		return s.largest
+	}
+	s.largest = h
+	for _, share := range s.shares {
+		if share.count > s.largest.count {
+			s.largest = share
 		}
 	}
-	return oldest
+	return s.largest
+}
+
+// forgetSame makes room for a session among those of its ID.
+func (s *Sessions) forgetSame(sid, tag string) {
+	times := 0
+	place := s.entries[sid]
+	for place != nil {
+		entry := place.Value.(*learned)
+		same := entry.same
+		times++
+		if entry.tag == tag || times >= maxSameSID {
+			s.forget(place)
+		}
+		place = same
+	}
 }
 
 // forget takes a session out of the table.
 func (s *Sessions) forget(place *list.Element) {
 	entry := place.Value.(*learned)
-	delete(s.entries, entry.sid)
-	queue := s.queues[entry.lifetime]
-	queue.Remove(place)
-	if queue.Len() == 0 {
-		delete(s.queues, entry.lifetime)
+	s.relink(place, entry.same)
+	entry.share.remove(place)
+	s.count--
+}
+
+// detach takes a share without sessions out of those that have any.
+func (s *Sessions) detach(h *Share) {
+	for i, share := range s.shares {
+		if share == h {
+			s.shares = append(s.shares[:i], s.shares[i+1:]...)
+			break
+		}
+	}
+	if s.largest == h {
+		s.largest = nil
 	}
 }

@@ -19,7 +19,7 @@ func stockSID(i int) string {
 
 // newLearned returns a full table, and how many bytes of memory each session in
 // it takes.
-func newLearned(most int) (sessions *Sessions, each float64) {
+func newLearned(most int) (sessions *Share, each float64) {
 	memory := func() uint64 {
 		runtime.GC()
 		var stats runtime.MemStats
@@ -27,7 +27,7 @@ func newLearned(most int) (sessions *Sessions, each float64) {
 		return stats.HeapAlloc
 	}
 	before := memory()
-	sessions = NewSessions(most)
+	sessions = NewSessions(most).NewShare()
 	for i := 0; i < most; i++ {
 		sessions.Learn(Opened{SID: stockSID(i), Lifetime: 45 * time.Second}, "AbCdEfGhIj0")
 	}
@@ -46,7 +46,7 @@ func BenchmarkSessionsFind(b *testing.B) {
 			b.ResetTimer()
 			b.RunParallel(func(pb *testing.PB) {
 				for i := 0; pb.Next(); i++ {
-					if sessions.Find(sids[i%len(sids)]) == "" {
+					if sessions.find(sids[i%len(sids)]) == "" {
 						b.Error("not found")
 						return
 					}

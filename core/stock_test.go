@@ -73,7 +73,7 @@ func checkStock(tb testing.TB, mode Mode, levels int, path, query string) {
 		return &http.Request{Method: http.MethodGet, URL: &url.URL{RawQuery: query}, RequestURI: path + query}
 	}
 	req, ours := ParseRequest(query)
-	_, tag := Weigh(req, mode, levels, NewSessions(1))
+	_, tag := Weigh(req, mode, levels, NewSessions(1).NewShare(), nil)
 	want := newRequest()
 	req.Unbind(want, tag)
 
