@@ -66,6 +66,9 @@ func TestSocketIOIsWhatItsDocumentationSays(t *testing.T) {
 		reverse_proxy /socket.io/* node1:3000 node2:3000 {
 			lb_policy affinity
 			lb_retries 3
+			lb_retry_match {
+				not path *
+			}
 			stream_close_delay 24h
 			transport http {
 				keepalive 2s
@@ -86,7 +89,7 @@ func TestBadJSONIsRefused(t *testing.T) {
 		{"an unknown field of the policy", `{"handler":"affinity"}`, `{"policy":"affinity","key":"x"}`, `unknown field "key"`},
 		{"affinity as its own fallback", `{"handler":"affinity"}`, `{"policy":"affinity","fallback":{"policy":"affinity"}}`, "affinity cannot be its own fallback"},
 		{"a fallback that is no policy", `{"handler":"affinity"}`, `{"policy":"affinity","fallback":{"policy":"nope"}}`, "nope"},
-		{"room for no session", `{"handler":"affinity","max_sessions":0}`, `{"policy":"affinity"}`, "max_sessions 0"},
+		{"a negative cool_down", `{"handler":"affinity"}`, `{"policy":"affinity","cool_down":-1000000000}`, "cool_down -1s"},
 		{"a cookie without a name to prefix", `{"handler":"affinity"}`, `{"policy":"affinity","cookie":{"mode":"prefix"}}`, "cookie mode prefix"},
 		{"a bad name of a cookie", `{"handler":"affinity"}`, `{"policy":"affinity","cookie":{"name":"a;b"}}`, `cookie "a;b"`},
 		{"a partitioned cookie that is not secure", `{"handler":"affinity"}`, `{"policy":"affinity","cookie":{"partitioned":true}}`, "cookie partitioned"},
@@ -99,6 +102,16 @@ func TestBadJSONIsRefused(t *testing.T) {
 				`,{"handler":"reverse_proxy","upstreams":[{"dial":"node1:3000"}],"load_balancing":{"selection_policy":` + tc.policy + `}}]}]}}}}}`))
 			require.ErrorContains(t, err, tc.want)
 		})
+	}
+}
+
+func TestBadJSONOfTheAppIsRefused(t *testing.T) {
+	for app, want := range map[string]string{
+		`{"max_sessions":0}`:       "max_sessions 0: must be at least 1",
+		`{"handover":-1000000000}`: "handover -1s: must not be negative",
+		`{"drain":[]}`:             `unknown field "drain"`,
+	} {
+		require.ErrorContains(t, validate([]byte(`{"apps":{"affinity":`+app+`}}`)), want)
 	}
 }
 

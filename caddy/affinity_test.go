@@ -210,7 +210,8 @@ func TestPlaceholdersInTheAccessLog(t *testing.T) {
 	sid := s.open(t, polling)
 	tag := sid[:11]
 	s.get(t, polling+"&sid="+sid)
-	s.get(t, polling+"&sid="+core.Bind("gone", "a-1"))
+	gone := core.NewTagger("").Tag("gone")
+	s.get(t, polling+"&sid="+core.Bind(gone, "a-1"))
 	s.get(t, polling+"&sid="+core.Bind(tag, "%0d%0aX-Evil:1"))
 	s.get(t, "other=1")
 
@@ -218,7 +219,7 @@ func TestPlaceholdersInTheAccessLog(t *testing.T) {
 	for i, want := range []struct{ sid, tag, by any }{
 		{"a-1", tag, "new"},
 		{"a-1", tag, "sid"},
-		{"a-1", "gone", "lost"},
+		{gone + ".a-1", gone, "lost"},
 		{"", tag, "sid"},
 		{nil, nil, nil},
 	} {

@@ -68,9 +68,34 @@ func unmarshalDuration(d *caddyfile.Dispenser, duration *caddy.Duration) error {
 		return d.Errf("%s '%s' is not a duration: %v", name, value, err)
 	}
 	if parsed <= 0 {
-		return d.Errf("%s '%s' is not above zero", name, value)
+		return d.Errf("%s '%s' must be above zero", name, value)
 	}
 	*duration = caddy.Duration(parsed)
+	return nil
+}
+
+// unmarshalDurationOrOff is unmarshalDuration for an option that "off" switches
+// off, which is a duration of 0.
+func unmarshalDurationOrOff(d *caddyfile.Dispenser, duration **caddy.Duration) error {
+	name, value := d.Val(), ""
+	if *duration != nil {
+		return d.Errf("%s already specified", name)
+	}
+	if err := unmarshalValue(d, &value); err != nil {
+		return err
+	}
+	*duration = new(caddy.Duration)
+	if value == "off" {
+		return nil
+	}
+	parsed, err := caddy.ParseDuration(value)
+	if err != nil {
+		return d.Errf("%s '%s' is not a duration or 'off': %v", name, value, err)
+	}
+	if parsed <= 0 {
+		return d.Errf("%s '%s' must be above zero, or 'off'", name, value)
+	}
+	**duration = caddy.Duration(parsed)
 	return nil
 }
 

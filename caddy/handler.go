@@ -1,7 +1,6 @@
 package caddy
 
 import (
-	"fmt"
 	"net/http"
 	"sync/atomic"
 
@@ -30,10 +29,7 @@ func init() {
 // that open no session pass as they are, but for the policy's cookie.
 //
 // A server with this handler loses no new connection while Caddy replaces its
-// config: each config's server listens on the same TCP sockets, and the old one
-// answers the requests that are on their way to it before it stops. A reload
-// takes up to five seconds more when there are connections without a request.
-// With the option shutdown_delay, reloads are as they are without this handler.
+// config: see the handover option of [App].
 //
 // It sets these placeholders on Engine.IO requests, and on others whose upstream
 // the policy's cookie has chosen:
@@ -53,18 +49,12 @@ type Handler struct {
 	// the socket.id that applications see; `off` does neither. Default: `auto`.
 	SID string `json:"sid,omitempty"`
 
-	// How many learned sessions to remember at most. When there are more, the
-	// one nearest its expiry is dropped, and the log says how many were. It is
-	// one table for the whole process, and it survives a reload of the config;
-	// of several handlers, the largest number counts. Default: `1000000`.
-	MaxSessions *int `json:"max_sessions,omitempty"`
+	mode   core.Mode
+	share  *core.Share // of the learned sessions
+	logger *zap.Logger
 
-	mode     core.Mode
-	sessions *sessions
-	logger   *zap.Logger
-
-	// unchosen is set once there was a warning that the policy is missing.
-	unchosen *atomic.Bool
+	// warnedOfPolicy is set once there was a warning that the policy is missing.
+	warnedOfPolicy *atomic.Bool
 }
 
 // CaddyModule returns the Caddy module information.
@@ -78,80 +68,64 @@ func (Handler) CaddyModule() caddy.ModuleInfo {
 // Provision sets up the handler.
 func (h *Handler) Provision(ctx caddy.Context) error {
 	h.logger = ctx.Logger()
-	h.unchosen = new(atomic.Bool)
+	h.warnedOfPolicy = new(atomic.Bool)
 	mode, err := core.ParseMode(h.SID)
 	if err != nil {
 		return err
 	}
 	h.mode = mode
-	most := core.DefaultMaxSessions
-	if h.MaxSessions != nil {
-		most = *h.MaxSessions
-	}
-	if most < 1 {
-		return fmt.Errorf("max_sessions %d: it has to be 1 at least", most)
+	app, err := appOf(ctx)
+	if err != nil {
+		return err
 	}
 	if mode.MayLearn() {
-		if h.sessions, err = joinSessions(h, most); err != nil {
-			return err
-		}
+		h.share = app.sessions.NewShare()
 	}
-	return handOver(ctx)
-}
-
-// Cleanup implements [caddy.CleanerUpper].
-func (h *Handler) Cleanup() error {
-	if h.sessions == nil {
-		return nil
+	if app.handover != nil {
+		app.handover.Join(ctx)
 	}
-	return h.sessions.leave(h)
+	return nil
 }
 
 // ServeHTTP implements [caddyhttp.MiddlewareHandler].
-func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) (err error) {
-	rt := routeOf(r.Context())
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	state := stateOf(r.Context())
 	switch {
-	case rt == nil:
-		rt = newRoute(r.Context())
-	case rt.handled:
+	case state == nil:
+		state = newState(r.Context())
+	case state.handled:
 		// There is a handler in front of this one, say one of the site and
-		// one in a socketio directive. It has taken the tag off already.
+		// one in a socketio directive.
 		return next.ServeHTTP(w, r)
 	}
-	rt.handled = true
+	state.handled, state.policy = true, nil
 	defer func() {
-		rt.handled = false
-		// There was no further try to tell. A request with a body may have failed
-		// by its client's doing.
-		if err != nil && r.ContentLength == 0 {
-			rt.fail()
+		state.handled = false
+		if state.policy != nil {
+			state.policy.endTry(state)
 		}
 	}()
 
-	w = newReplyWriter(w, rt)
-	req, ours := core.ParseRequest(r.URL.RawQuery)
-	rt.ours, rt.session = ours, ours && !req.IsHandshake()
+	w = newReplyWriter(w, state)
+	req, isEngineIO := core.ParseRequest(r.URL.RawQuery)
+	state.isEngineIO, state.hasSession = isEngineIO, isEngineIO && !req.IsHandshake()
+	state.engineIO, state.mode, state.share = req, h.mode, h.share
 	// A preflight has no cookies, and browsers keep none of its reply.
-	rt.greets = !rt.session && r.Method != http.MethodOptions
-	if !ours {
+	state.maySetCookie = !state.hasSession && r.Method != http.MethodOptions
+	r = state.connect.withTrace(r)
+	if !isEngineIO {
 		return next.ServeHTTP(w, r)
 	}
 
-	rt.evidence, rt.pinned = core.Weigh(req, h.mode, 1, h.sessions.table())
-	rt.by = rt.evidence
-	if rt.by == core.BySID {
-		rt.sid = core.PrintableRaw(req.Unbind(r, rt.pinned))
-		return next.ServeHTTP(w, r)
-	}
-	rt.sid = core.PrintableRaw(req.SID)
+	state.sid = core.PrintableRaw(req.SID)
 	if (h.mode.Tags(req.Version) || h.mode.Learns(req.Version)) && req.OpensByPolling(r) {
-		return h.open(w, r, next, rt, h.mode.Learns(req.Version))
+		return h.open(w, r, next, state, h.mode.Learns(req.Version))
 	}
 	return next.ServeHTTP(w, r)
 }
 
 // open serves a handshake poll, and binds or learns the session that it opens.
-func (h *Handler) open(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, rt *route, learn bool) error {
+func (h *Handler) open(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, state *requestState, learn bool) error {
 	// A compressed open packet cannot be read. There is nothing to lose: it
 	// has a hundred bytes, and the encode handler still sees what the client
 	// accepts, as it is in front of this one.
@@ -166,12 +140,12 @@ func (h *Handler) open(w http.ResponseWriter, r *http.Request, next caddyhttp.Ha
 	}()
 
 	recorder := core.NewRecorder(w, func(_ http.Header, opened core.Opened) string {
-		rt.sid = core.Printable(opened.SID)
+		state.sid = core.Printable(opened.SID)
 		if !learn {
-			return rt.chosen
+			return state.chosen
 		}
-		if rt.chosen != "" {
-			h.learn(opened, rt.chosen)
+		if state.chosen != "" {
+			h.learn(opened, state.chosen)
 		}
 		return ""
 	})
@@ -185,7 +159,7 @@ func (h *Handler) open(w http.ResponseWriter, r *http.Request, next caddyhttp.Ha
 	whole = true
 	opened, closeErr := recorder.Close()
 	if opened {
-		h.logOpened(rt, closeErr)
+		h.logOpened(state, closeErr)
 	}
 	return err
 }
@@ -193,32 +167,31 @@ func (h *Handler) open(w http.ResponseWriter, r *http.Request, next caddyhttp.Ha
 // learn remembers the upstream of a session. It warns of a table that is full,
 // at the first session that had to go, the tenth, the hundredth and so on.
 func (h *Handler) learn(opened core.Opened, tag string) {
-	if dropped, full := h.sessions.Learn(opened, tag); full && core.IsPowerOfTen(dropped) {
+	if dropped, full := h.share.Learn(opened, tag); full && core.IsPowerOfTen(dropped) {
 		h.logger.Warn("a learned Socket.IO session was dropped before its time, as there were too many; its client has to connect anew; "+
-			"raise max_sessions of the affinity handler",
+			"raise max_sessions of the affinity app",
 			zap.Uint64("dropped", dropped))
 	}
 }
 
 // logOpened says how a new session was bound, or, once, that it was not.
-func (h *Handler) logOpened(rt *route, err error) {
-	if rt.chosen == "" {
-		if h.unchosen.CompareAndSwap(false, true) {
+func (h *Handler) logOpened(state *requestState, err error) {
+	if state.chosen == "" {
+		if h.warnedOfPolicy.CompareAndSwap(false, true) {
 			h.logger.Warn("a Socket.IO session was opened, but no lb_policy affinity chose its upstream, so the session is not kept; " +
 				"use the socketio directive, or set lb_policy affinity in the reverse_proxy behind this handler")
 		}
 		return
 	}
 	if c := h.logger.Check(zapcore.DebugLevel, "bound session"); c != nil {
-		c.Write(zap.String("sid", rt.sid), zap.String("tag", rt.chosen), zap.Error(err))
+		c.Write(zap.String("sid", state.sid), zap.String("tag", state.chosen), zap.Error(err))
 	}
 }
 
 // parseAffinity sets up the handler from Caddyfile tokens. Syntax:
 //
 //	affinity [<matcher>] {
-//	    sid          auto|tag|learn|off
-//	    max_sessions <number>
+//	    sid auto|tag|learn|off
 //	}
 func parseAffinity(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	handler := new(Handler)
@@ -244,15 +217,6 @@ func (h *Handler) unmarshalOption(d *caddyfile.Dispenser) error {
 		}
 		return nil
 
-	case "max_sessions":
-		if err := unmarshalNumber(d, &h.MaxSessions); err != nil {
-			return err
-		}
-		if *h.MaxSessions < 1 {
-			return d.Errf("max_sessions %d: it has to be 1 at least", *h.MaxSessions)
-		}
-		return nil
-
 	default:
 		return d.Errf("unrecognized option '%s'", d.Val())
 	}
@@ -261,7 +225,6 @@ func (h *Handler) unmarshalOption(d *caddyfile.Dispenser) error {
 // Interface guards.
 var (
 	_ caddy.Provisioner           = (*Handler)(nil)
-	_ caddy.CleanerUpper          = (*Handler)(nil)
 	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
 	_ caddyfile.Unmarshaler       = (*Handler)(nil)
 )

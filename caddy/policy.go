@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
+	"reflect"
 	"sync/atomic"
+	"time"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
@@ -29,7 +31,7 @@ const (
 
 // errOwnFallback is returned when an affinity policy is to fall back on an
 // affinity policy.
-var errOwnFallback = errors.New("affinity cannot be its own fallback: it has to say who gets a new session")
+var errOwnFallback = errors.New("affinity cannot be its own fallback")
 
 // AffinitySelection is a policy that gives each request of a Socket.IO
 // (Engine.IO) session to the upstream that opened the session. It needs the
@@ -52,6 +54,13 @@ type AffinitySelection struct {
 	// Default: none; tags are a plain SHA-256 of the address.
 	Secret string `json:"secret,omitempty"`
 
+	// How long an upstream that this policy could not dial gets no new session
+	// while there is another. Only failed connections count (refused, timed out,
+	// or a name that could not be looked up): no reply, and nothing that a client
+	// sends. Each is logged at the level DEBUG. With `0` (`off` in a Caddyfile),
+	// none counts. Default: `5s`.
+	CoolDown *caddy.Duration `json:"cool_down,omitempty"`
+
 	// A cookie that brings clients back to their upstream where no session ID
 	// does. Default: none.
 	Cookie *Cookie `json:"cookie,omitempty"`
@@ -62,13 +71,18 @@ type AffinitySelection struct {
 	// too, and of equals each has its turn.
 	FallbackRaw json.RawMessage `json:"fallback,omitempty" caddy:"namespace=http.reverse_proxy.selection_policies inline_key=policy"`
 
-	fallback reverseproxy.Selector
-	tags     *tagIndex
-	failures *failures
-	logger   *zap.Logger
+	fallback  reverseproxy.Selector
+	tags      *tagIndex
+	coolDowns *coolDowns
+	logger    *zap.Logger
 
-	// bypassed is set once there was a warning that the handler is missing.
-	bypassed *atomic.Bool
+	// resends says that lb_retry_match decides which requests that were sent
+	// to an upstream may be sent to another.
+	resends bool
+
+	// warnedOfHandler is set once there was a warning that the handler is
+	// missing.
+	warnedOfHandler *atomic.Bool
 
 	// unknown counts the requests whose session is none of the upstreams'.
 	unknown *atomic.Uint64
@@ -85,7 +99,7 @@ func (AffinitySelection) CaddyModule() caddy.ModuleInfo {
 // Provision sets up the policy.
 func (a *AffinitySelection) Provision(ctx caddy.Context) error {
 	a.logger = ctx.Logger()
-	a.bypassed = new(atomic.Bool)
+	a.warnedOfHandler = new(atomic.Bool)
 	a.unknown = new(atomic.Uint64)
 
 	secret, err := caddy.NewReplacer().ReplaceOrErr(a.Secret, true, true)
@@ -93,7 +107,15 @@ func (a *AffinitySelection) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("replacing placeholders in secret: %w", err)
 	}
 	a.tags = newTagIndex(secret)
-	a.failures = newFailures()
+	coolDown := defaultCoolDown
+	if a.CoolDown != nil {
+		coolDown = time.Duration(*a.CoolDown)
+	}
+	if coolDown < 0 {
+		return fmt.Errorf("cool_down %s: must not be negative", coolDown)
+	}
+	a.coolDowns = newCoolDowns(coolDown)
+	a.resends = hasRetryMatch(ctx)
 	if a.Cookie != nil {
 		if err := a.Cookie.provision(); err != nil {
 			return err
@@ -101,7 +123,7 @@ func (a *AffinitySelection) Provision(ctx caddy.Context) error {
 	}
 
 	if a.FallbackRaw == nil {
-		a.fallback = newLeastBusy()
+		a.fallback = newSessionLeastConn()
 		return nil
 	}
 	mod, err := ctx.LoadModule(a, "FallbackRaw")
@@ -120,95 +142,122 @@ func (a *AffinitySelection) Validate() error {
 	return nil
 }
 
+// hasRetryMatch reports whether the reverse_proxy that a policy is provisioned
+// for has an lb_retry_match that may match anything.
+func hasRetryMatch(ctx caddy.Context) bool {
+	for _, module := range ctx.Modules() {
+		if proxy, ok := module.(*reverseproxy.Handler); ok && proxy.LoadBalancing != nil {
+			raw := proxy.LoadBalancing.RetryMatchRaw
+			return len(raw) > 0 && !reflect.DeepEqual(raw, matchesNothing())
+		}
+	}
+	return false
+}
+
 // Select returns the upstream that has the request's session, or else the one
 // that the client's cookie or the fallback policy selects, or nil when there is
 // none or it has to be waited for.
 func (a *AffinitySelection) Select(pool reverseproxy.UpstreamPool, req *http.Request, w http.ResponseWriter) *reverseproxy.Upstream {
-	rt := routeOf(req.Context())
-	if rt == nil {
-		a.warnIfBypassed(req)
-		return a.fallback.Select(pool, req, orDiscard(w))
+	state := stateOf(req.Context())
+	if state == nil {
+		a.warnWithoutHandler(req)
+		if w == nil {
+			w = new(fallbackWriter)
+		}
+		return a.fallback.Select(pool, req, w)
 	}
-	rt.fail() // who is asked again was not served by the one before
-	rt.failures = a.failures
-	rt.take(a.Cookie, req.Header)
-	var known *reverseproxy.Upstream // by the cookie, where nothing stronger counts
-	if rt.pinned == "" {
-		known = a.given(pool, rt)
+	if state.policy != a {
+		a.resolve(pool, req, state)
+	} else {
+		a.endTry(state)
+		if state.connect.wasSent() && !a.resends {
+			return nil
+		}
 	}
-	if rt.session && known != nil {
-		rt.pinned, rt.evidence = rt.given, core.ByCookie
+	state.takeCookie(a.Cookie, req.Header)
+	known := a.byCookie(pool, state)
+	if state.hasSession && known != nil {
+		state.pinned, state.evidence = state.cookieTag, core.ByCookie
 	}
-	rt.by = rt.evidence
+	state.by = state.evidence
 
-	if rt.pinned != "" {
-		upstream := a.tags.find(pool, rt.pinned)
-		if upstream != nil && upstream.Healthy() {
+	if state.pinned != "" {
+		upstream := a.tags.find(pool, state.pinned)
+		if upstream != nil && upstream.Healthy() && !state.couldNotDial(upstream) {
 			if upstream.Full() {
 				return nil
 			}
-			rt.follow(upstream)
-			a.logSelected(rt, upstream)
+			state.follow(upstream)
+			a.logSelected(state, upstream)
 			return upstream
 		}
-		rt.by = core.ByLost
+		state.by = core.ByLost
 		if upstream == nil {
-			a.warnOfUnknown(rt)
+			a.warnOfUnknown(state)
 		}
 	}
 
 	upstream := known
-	if rt.session || known == nil || !a.fit(known, rt) {
-		upstream = a.choose(pool, req, orDiscard(w), rt)
+	if state.hasSession || known == nil || !known.Available() || a.rate(known, state) < eligible {
+		upstream = a.choose(pool, req, w, state)
 	} else {
-		rt.by = core.ByCookie
+		state.by = core.ByCookie
 	}
 	if upstream == nil {
 		return nil
 	}
-	rt.choose(upstream, a.tags.tag(pool, upstream))
-	a.logSelected(rt, upstream)
+	state.choose(upstream, a.tags.tag(pool, upstream))
+	a.logSelected(state, upstream)
 	return upstream
 }
 
-// given returns the upstream of a pool that the client's cookie names, if any.
-func (a *AffinitySelection) given(pool reverseproxy.UpstreamPool, rt *route) *reverseproxy.Upstream {
-	if rt.given == "" {
+// resolve finds out which session a request belongs to, and takes the tag off
+// its session ID. Only a tag that one of the upstreams has or had is one: what
+// else looks like it is a part of the node's own session ID.
+func (a *AffinitySelection) resolve(pool reverseproxy.UpstreamPool, req *http.Request, state *requestState) {
+	state.policy = a
+	state.connect.forget()
+	state.tried, state.undialed = nil, nil
+	state.pinned, state.evidence = "", ""
+	if !state.isEngineIO {
+		return
+	}
+	engineIO := state.engineIO.Again(req.URL.RawQuery)
+	state.evidence, state.pinned = core.Weigh(engineIO, state.mode, 1, state.share,
+		func(tag string) bool { return a.tags.has(pool, tag) })
+	if state.evidence == core.BySID {
+		state.sid = core.PrintableRaw(engineIO.Unbind(req, state.pinned))
+	}
+}
+
+// byCookie returns the upstream of a pool that the client's cookie names, if
+// nothing stronger counts.
+func (a *AffinitySelection) byCookie(pool reverseproxy.UpstreamPool, state *requestState) *reverseproxy.Upstream {
+	if state.cookieTag == "" || state.pinned != "" && state.evidence != core.ByCookie {
 		return nil
 	}
-	return a.tags.find(pool, rt.given)
+	return a.tags.find(pool, state.cookieTag)
 }
 
-// fit reports whether an upstream can be given a request that could go
-// elsewhere.
-func (a *AffinitySelection) fit(upstream *reverseproxy.Upstream, rt *route) bool {
-	return upstream.Available() && !rt.hasTried(upstream) && !a.failures.has(upstream)
-}
-
-// choose has the fallback policy select an upstream for a request that could go
-// anywhere: one that has not failed the request, or another just before, as
-// long as there is one.
-func (a *AffinitySelection) choose(pool reverseproxy.UpstreamPool, req *http.Request, w http.ResponseWriter, rt *route) *reverseproxy.Upstream {
-	upstream := a.fallback.Select(pool, req, w)
-	if upstream == nil || a.fit(upstream, rt) {
-		return upstream
+// endTry ends the try of a request, if there was one, and has an upstream that
+// could not be dialed cool down.
+func (a *AffinitySelection) endTry(state *requestState) {
+	upstream, err := state.endTry()
+	if upstream == nil || !a.coolDowns.start(upstream.Dial) {
+		return
 	}
-	untried := slices.DeleteFunc(slices.Clone(pool), rt.hasTried)
-	unfailing := slices.DeleteFunc(slices.Clone(untried), a.failures.has)
-	for _, better := range []reverseproxy.UpstreamPool{unfailing, untried} {
-		if other := a.fallback.Select(better, req, w); other != nil {
-			return other
-		}
+	if c := a.logger.Check(zapcore.DebugLevel, "upstream could not be dialed and gets no new session while it cools down"); c != nil {
+		c.Write(zap.String("upstream", upstream.String()), zap.Duration("cool_down", a.coolDowns.period), zap.Error(err))
 	}
-	return upstream
 }
 
 // UnmarshalCaddyfile sets up the policy from Caddyfile tokens. Syntax:
 //
 //	lb_policy affinity {
-//	    secret   <secret>
-//	    fallback <policy> [<args...>]
-//	    cookie   [<name>] {
+//	    secret    <secret>
+//	    cool_down <duration>|off
+//	    fallback  <policy> [<args...>]
+//	    cookie    [<name>] {
 //	        <options of Cookie>
 //	    }
 //	}
@@ -221,6 +270,9 @@ func (a *AffinitySelection) unmarshalOption(d *caddyfile.Dispenser) error {
 	switch d.Val() {
 	case "secret":
 		return unmarshalValue(d, &a.Secret)
+
+	case "cool_down":
+		return unmarshalDurationOrOff(d, &a.CoolDown)
 
 	case "fallback":
 		if a.FallbackRaw != nil {

@@ -23,25 +23,25 @@ func BenchmarkSelectPinned(b *testing.B) {
 
 		b.Run(fmt.Sprintf("affinity/upstreams=%d", upstreams), func(b *testing.B) {
 			policy := newPolicy(b, "")
-			req, rt := newRequest(b, tagOf(last))
-			benchmarkSelect(b, policy, pool, req, rt, last)
+			req, state := newRequest(b, tagOf(last))
+			benchmarkSelect(b, policy, pool, req, state, last)
 		})
 		b.Run(fmt.Sprintf("cookie/upstreams=%d", upstreams), func(b *testing.B) {
 			policy := newCookiePolicy(b)
-			req, rt := newRequest(b, "")
+			req, state := newRequest(b, "")
 			req.AddCookie(cookieFor(b, policy, last))
-			benchmarkSelect(b, policy, pool, req, rt, last)
+			benchmarkSelect(b, policy, pool, req, state, last)
 		})
 	}
 }
 
-func benchmarkSelect(b *testing.B, policy reverseproxy.Selector, pool reverseproxy.UpstreamPool, req *http.Request, rt *route, want *reverseproxy.Upstream) {
+func benchmarkSelect(b *testing.B, policy reverseproxy.Selector, pool reverseproxy.UpstreamPool, req *http.Request, state *requestState, want *reverseproxy.Upstream) {
 	b.Helper()
 	w := httptest.NewRecorder()
 	require.Same(b, want, policy.Select(pool, req, w))
 	b.ReportAllocs()
 	for b.Loop() {
-		rt.selected = "" // each is a request's first try
+		state.selected = nil // each is a request's first try
 		policy.Select(pool, req, w)
 	}
 }

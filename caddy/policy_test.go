@@ -43,15 +43,18 @@ func newPool(from, count int) reverseproxy.UpstreamPool {
 }
 
 // newRequest makes a request that has passed the handler, with a tag or none.
-func newRequest(tb testing.TB, tag string) (*http.Request, *route) {
+func newRequest(tb testing.TB, tag string) (*http.Request, *requestState) {
 	tb.Helper()
 	ctx := context.WithValue(context.Background(), caddyhttp.VarsCtxKey, map[string]any{})
-	rt := newRoute(ctx)
-	rt.ours, rt.evidence = true, core.ByNew
-	if rt.pinned = tag; tag != "" {
-		rt.session, rt.evidence = true, core.BySID
+	state := newState(ctx)
+	state.isEngineIO, state.mode = true, core.ModeAuto
+	query := "EIO=4"
+	if tag != "" {
+		query += "&sid=" + core.Bind(tag, "x")
+		state.hasSession = true
 	}
-	return httptest.NewRequestWithContext(ctx, http.MethodGet, "/socket.io/?EIO=4", http.NoBody), rt
+	state.engineIO, _ = core.ParseRequest(query)
+	return httptest.NewRequestWithContext(ctx, http.MethodGet, "/socket.io/?"+query, http.NoBody), state
 }
 
 func tagOf(upstream *reverseproxy.Upstream) string {
@@ -62,9 +65,9 @@ func TestSelectFollowsTheTag(t *testing.T) {
 	policy := newPolicy(t, "")
 	pool := newPool(1, 100)
 	for _, want := range pool {
-		req, rt := newRequest(t, tagOf(want))
+		req, state := newRequest(t, tagOf(want))
 		assert.Same(t, want, policy.Select(pool, req, nil))
-		assert.Equal(t, core.BySID, rt.by)
+		assert.Equal(t, core.BySID, state.by)
 	}
 }
 
@@ -77,9 +80,9 @@ func TestSelectFollowsTheTagThroughChangingPools(t *testing.T) {
 			require.Same(t, pool[i], policy.Select(pool, req, nil))
 		}
 		gone := &reverseproxy.Upstream{Dial: fmt.Sprintf("10.0.0.1:%d", from-1)}
-		req, rt := newRequest(t, tagOf(gone))
+		req, state := newRequest(t, tagOf(gone))
 		require.Same(t, pool[0], policy.Select(pool, req, nil))
-		require.Equal(t, core.ByLost, rt.by)
+		require.Equal(t, core.ByLost, state.by)
 	}
 	assert.LessOrEqual(t, len(policy.tags.entries.Load().tags), spareUpstreams+2*10, "tags of upstreams that are gone are dropped")
 }
@@ -93,7 +96,7 @@ func TestSelectWhereTwoUpstreamsHaveOneAddress(t *testing.T) {
 
 func TestSelectFromAnEmptyPool(t *testing.T) {
 	policy := newPolicy(t, "")
-	for _, tag := range []string{"", "gone"} {
+	for _, tag := range []string{"", core.NewTagger("").Tag("gone")} {
 		req, _ := newRequest(t, tag)
 		assert.Nil(t, policy.Select(nil, req, nil))
 	}
@@ -102,22 +105,22 @@ func TestSelectFromAnEmptyPool(t *testing.T) {
 func TestSelectNamesTheUpstreamOfANewSession(t *testing.T) {
 	policy := newPolicy(t, "secret key\nfallback first")
 	pool := newPool(1, 3)
-	req, rt := newRequest(t, "")
+	req, state := newRequest(t, "")
 	assert.Same(t, pool[0], policy.Select(pool, req, nil))
-	assert.Equal(t, core.NewTagger("key").Tag(pool[0].Dial), rt.chosen)
+	assert.Equal(t, core.NewTagger("key").Tag(pool[0].Dial), state.chosen)
 }
 
 func TestSelectAgainPrefersWhatWasNotTried(t *testing.T) {
 	policy := newPolicy(t, "fallback first")
 	pool := newPool(1, 3)
-	req, rt := newRequest(t, "")
+	req, state := newRequest(t, "")
 	for _, want := range []*reverseproxy.Upstream{pool[0], pool[1], pool[2], pool[0]} {
 		assert.Same(t, want, policy.Select(pool, req, nil))
-		assert.Equal(t, tagOf(want), rt.chosen)
+		assert.Equal(t, tagOf(want), state.chosen)
 	}
 }
 
-func TestSelectAgainStaysWithAPinnedUpstream(t *testing.T) {
+func TestSelectAgainStaysWithAPinnedUpstreamThatWasDialed(t *testing.T) {
 	policy := newPolicy(t, "fallback first")
 	pool := newPool(1, 3)
 	req, _ := newRequest(t, tagOf(pool[2]))
@@ -148,9 +151,9 @@ func TestSelectByManyAtOnce(t *testing.T) {
 					t.Errorf("got %v, want %v", got, want)
 					return
 				}
-				req, rt := newRequest(t, "")
-				if got := policy.Select(pool, req, nil); rt.chosen != tagOf(got) {
-					t.Errorf("%v is not named %s", got, rt.chosen)
+				req, state := newRequest(t, "")
+				if got := policy.Select(pool, req, nil); state.chosen != tagOf(got) {
+					t.Errorf("%v is not named %s", got, state.chosen)
 					return
 				}
 			}

@@ -10,15 +10,15 @@ import (
 // replyWriter gives a reply its cookie, just before its headers are sent.
 type replyWriter struct {
 	*caddyhttp.ResponseWriterWrapper
-	route *route
+	state *requestState
 	began bool
 }
 
 // newReplyWriter returns a replyWriter in front of w.
-func newReplyWriter(w http.ResponseWriter, rt *route) *replyWriter {
+func newReplyWriter(w http.ResponseWriter, state *requestState) *replyWriter {
 	return &replyWriter{
 		ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w},
-		route:                 rt,
+		state:                 state,
 	}
 }
 
@@ -26,7 +26,7 @@ func newReplyWriter(w http.ResponseWriter, rt *route) *replyWriter {
 func (w *replyWriter) WriteHeader(status int) {
 	if final := status >= 200 || status == http.StatusSwitchingProtocols; final && !w.began {
 		w.began = true
-		w.route.giveCookie(w.Header(), status)
+		w.state.setCookie(w.Header(), status)
 	}
 	w.ResponseWriterWrapper.WriteHeader(status)
 }

@@ -26,18 +26,26 @@ const patience = 30 * time.Second
 type server struct {
 	url string
 	log string
+	// options has lines for the global options.
+	options string
 }
 
 // serve runs a Caddyfile's site until the test ends. The site has the lines of
-// its block only; {{log}} in global options is taken care of.
+// its block only.
 func serve(t *testing.T, site string) *server {
+	t.Helper()
+	return serveWith(t, "", site)
+}
+
+// serveWith is serve with lines for the global options.
+func serveWith(t *testing.T, options, site string) *server {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	address := listener.Addr().String()
 	require.NoError(t, listener.Close())
 
-	s := &server{url: "http://" + address, log: filepath.Join(t.TempDir(), "caddy.log")}
+	s := &server{url: "http://" + address, log: filepath.Join(t.TempDir(), "caddy.log"), options: options}
 	config, err := adapt(s.caddyfile(site))
 	require.NoError(t, err)
 	require.NoError(t, caddy.Load(config, true))
@@ -54,11 +62,12 @@ func (s *server) caddyfile(site string) string {
 			output file %s
 			level DEBUG
 		}
+		%s
 	}
 	%s {
 		bind 127.0.0.1
 		%s
-	}`, s.log, s.url, site)
+	}`, s.log, s.options, s.url, site)
 }
 
 // reload gives the server another site in the place of the one it has.
@@ -102,7 +111,19 @@ func (s *server) do(t *testing.T, method, query string) (*http.Response, string)
 // send sends a request as do does, with headers.
 func (s *server) send(t *testing.T, method, query string, header http.Header) (*http.Response, string) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, s.url+"/socket.io/?"+query, http.NoBody)
+	return s.sendTo(t, "/socket.io/", method, query, header)
+}
+
+// at asks for a query at a path.
+func (s *server) at(t *testing.T, path, query string) (*http.Response, string) {
+	t.Helper()
+	return s.sendTo(t, path, http.MethodGet, query, http.Header{})
+}
+
+// sendTo sends a request as send does, to any path.
+func (s *server) sendTo(t *testing.T, path, method, query string, header http.Header) (*http.Response, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, s.url+path+"?"+query, http.NoBody)
 	require.NoError(t, err)
 	req.Header = header
 	res, err := http.DefaultClient.Do(req)

@@ -8,29 +8,29 @@ import (
 	"github.com/eio-affinity/affinity/core"
 )
 
-// sessionsPool has the process's learned sessions, as long as some handler
-// learns. When a config is reloaded, the handlers of the new one are there
-// before those of the old one go, so that the sessions stay.
+// sessionsPool has the process's learned sessions, as long as some config has
+// the app. When a config is replaced, the new one is there before the old one
+// goes, so that the sessions stay.
 var sessionsPool = caddy.NewUsagePool()
 
 // sessionsKey is the one key of the pool. As tags do, learned sessions hold
 // whichever site of this Caddy a request comes through.
 const sessionsKey = "sessions"
 
-// sessions is the table of all handlers. There is room in it for as many
-// sessions as the handler asks for that asks for the most.
+// sessions is the table of the process. While one config replaces another, it
+// has room for as many sessions as the one of the two that asks for more.
 type sessions struct {
 	*core.Sessions
 
 	mu     sync.Mutex
-	limits map[*Handler]int
+	limits map[*App]int
 }
 
-// joinSessions returns the table of all handlers, for a handler that asks for
-// so many sessions. The handler has to leave it.
-func joinSessions(h *Handler, most int) (*sessions, error) {
+// joinSessions returns the table of the process, for an app that asks for so
+// many sessions. The app has to leave it.
+func joinSessions(app *App, most int) (*sessions, error) {
 	pooled, _, err := sessionsPool.LoadOrNew(sessionsKey, func() (caddy.Destructor, error) {
-		return &sessions{Sessions: core.NewSessions(most), limits: map[*Handler]int{}}, nil
+		return &sessions{Sessions: core.NewSessions(most), limits: map[*App]int{}}, nil
 	})
 	if err != nil {
 		return nil, err
@@ -38,27 +38,19 @@ func joinSessions(h *Handler, most int) (*sessions, error) {
 	s := pooled.(*sessions)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.limits[h] = most
+	s.limits[app] = most
 	s.limit()
 	return s, nil
 }
 
-// leave ends a handler's use of the table.
-func (s *sessions) leave(h *Handler) error {
+// leave ends an app's use of the table.
+func (s *sessions) leave(app *App) error {
 	s.mu.Lock()
-	delete(s.limits, h)
+	delete(s.limits, app)
 	s.limit()
 	s.mu.Unlock()
 	_, err := sessionsPool.Delete(sessionsKey)
 	return err
-}
-
-// table returns the table itself. Without one, no handler asks for it.
-func (s *sessions) table() *core.Sessions {
-	if s == nil {
-		return nil
-	}
-	return s.Sessions
 }
 
 // limit makes as much room as is asked for.

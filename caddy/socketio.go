@@ -45,18 +45,18 @@ const (
 // reverse_proxy directive and these options more:
 //
 //	socketio [<matcher>] <upstreams...> {
-//	    sid          auto|tag|learn|off
-//	    max_sessions <number>
-//	    secret       <secret>
-//	    fallback     <policy> [<args...>]
-//	    cookie       [<name>] {
+//	    sid       auto|tag|learn|off
+//	    secret    <secret>
+//	    cool_down <duration>|off
+//	    fallback  <policy> [<args...>]
+//	    cookie    [<name>] {
 //	        <options of Cookie>
 //	    }
 //	    <any reverse_proxy subdirective>
 //	}
 //
-// The options are those of the affinity handler (sid, max_sessions) and of the
-// affinity policy (secret, fallback, cookie). A line such as this:
+// The options are those of the affinity handler (sid) and of the affinity policy
+// (secret, cool_down, fallback, cookie). A line such as this:
 //
 //	socketio /socket.io/* node1:3000 node2:3000
 //
@@ -66,19 +66,24 @@ const (
 //	reverse_proxy /socket.io/* node1:3000 node2:3000 {
 //	    lb_policy affinity
 //	    lb_retries 3
+//	    lb_retry_match {
+//	        not path *
+//	    }
 //	    stream_close_delay 24h
 //	    transport http {
 //	        keepalive 2s
 //	    }
 //	}
 //
-// The default of lb_retries gives a new session up to three more tries, each on
+// The default of lb_retries gives a request up to three more tries, each on
 // another node, when its node refuses the connection; it does not apply where
-// lb_retries or lb_try_duration is given. The default of stream_close_delay lets open
+// lb_retries or lb_try_duration is given. The default of lb_retry_match matches
+// nothing, so that a request that was sent to a node is not sent again; it does
+// not apply where an lb_retry_match is given. The default of stream_close_delay lets open
 // WebSockets survive a reload of the config. The default of keepalive is shorter
 // than that of Node.js, so that no message is sent on a connection that the node
 // is closing; it does not apply where a transport is given. The policy is always
-// affinity: lb_policy is an error, and fallback says who gets a new session.
+// affinity: lb_policy is an error; use fallback to choose the policy for new sessions.
 //
 // Without a matcher, it is every request that goes to the upstreams.
 func parseSocketIO(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
@@ -132,6 +137,7 @@ type socketIOOptions struct {
 
 	// triesGiven and delayGiven say which defaults were overridden.
 	triesGiven     bool
+	matchGiven     bool
 	delayGiven     bool
 	transportGiven bool
 }
@@ -148,14 +154,17 @@ func (o *socketIOOptions) take(d *caddyfile.Dispenser) error {
 
 		var err error
 		switch name {
-		case "sid", "max_sessions":
+		case "sid":
 			err = o.handler.unmarshalOption(option)
-		case "secret", "fallback", "cookie":
+		case "secret", "cool_down", "fallback", "cookie":
 			err = o.policy.unmarshalOption(option)
 		case "lb_policy":
-			err = option.Err("socketio always has lb_policy affinity; who gets a new session is said by fallback")
+			err = option.Err("socketio always has lb_policy affinity; use fallback to choose the policy for new sessions")
 		case "lb_retries", "lb_try_duration":
 			o.triesGiven = true
+			continue
+		case "lb_retry_match":
+			o.matchGiven = true
 			continue
 		case "stream_close_delay":
 			o.delayGiven = true
@@ -183,6 +192,9 @@ func (o *socketIOOptions) configure(proxy *reverseproxy.Handler) error {
 	if !o.triesGiven {
 		proxy.LoadBalancing.Retries = defaultRetries
 	}
+	if !o.matchGiven {
+		proxy.LoadBalancing.RetryMatchRaw = matchesNothing()
+	}
 	if !o.delayGiven {
 		proxy.StreamCloseDelay = defaultStreamCloseDelay
 	}
@@ -198,4 +210,11 @@ func (o *socketIOOptions) configure(proxy *reverseproxy.Handler) error {
 	transport.KeepAlive = &reverseproxy.KeepAlive{IdleConnTimeout: defaultKeepAlive}
 	proxy.TransportRaw = caddyconfig.JSONModuleObject(transport, "protocol", "http", nil)
 	return nil
+}
+
+// matchesNothing is the default of lb_retry_match: no request. Without it, Caddy
+// sends each GET again that reached a node and failed there, and a request that
+// crashes a node would crash as many as there are retries.
+func matchesNothing() caddyhttp.RawMatcherSets {
+	return caddyhttp.RawMatcherSets{{"not": json.RawMessage(`[{"path":["*"]}]`)}}
 }

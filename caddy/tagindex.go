@@ -69,6 +69,15 @@ func (i *tagIndex) find(pool reverseproxy.UpstreamPool, tag string) *reverseprox
 	return nil
 }
 
+// has reports whether an upstream of a pool has a tag, or had it before.
+func (i *tagIndex) has(pool reverseproxy.UpstreamPool, tag string) bool {
+	if _, known := i.entries.Load().places[tag]; known {
+		return true
+	}
+	_, known := i.learn(pool).places[tag]
+	return known
+}
+
 // tag returns the tag of an upstream of a pool.
 func (i *tagIndex) tag(pool reverseproxy.UpstreamPool, upstream *reverseproxy.Upstream) string {
 	if tag, known := i.entries.Load().tags[upstream.Dial]; known {

@@ -51,6 +51,16 @@ func ParseRequest(query string) (Request, bool) {
 	return req, true
 }
 
+// Again is [ParseRequest] for a query that is most likely the one that r was read
+// from, but may have been rewritten since.
+func (r Request) Again(query string) Request {
+	if query == r.query {
+		return r
+	}
+	again, _ := ParseRequest(query)
+	return again
+}
+
 // parameter finds a parameter of a raw query by "&", its name and "=". It
 // returns the first value, the offset of that value, and how often the
 // parameter occurs, of which it counts no more than two. It goes through the

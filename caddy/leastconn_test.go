@@ -11,7 +11,7 @@ import (
 )
 
 // selectMany returns how often each upstream of a pool is selected.
-func selectMany(t *testing.T, policy *leastBusy, pool reverseproxy.UpstreamPool, times int) map[*reverseproxy.Upstream]int {
+func selectMany(t *testing.T, policy *sessionLeastConn, pool reverseproxy.UpstreamPool, times int) map[*reverseproxy.Upstream]int {
 	t.Helper()
 	selected := map[*reverseproxy.Upstream]int{}
 	for range times {
@@ -22,16 +22,16 @@ func selectMany(t *testing.T, policy *leastBusy, pool reverseproxy.UpstreamPool,
 	return selected
 }
 
-func TestLeastBusySpreadsABurstEvenly(t *testing.T) {
+func TestSessionLeastConnSpreadsABurstEvenly(t *testing.T) {
 	pool := newPool(1, 3)
-	selected := selectMany(t, newLeastBusy(), pool, 300)
+	selected := selectMany(t, newSessionLeastConn(), pool, 300)
 	for _, upstream := range pool {
 		assert.Equal(t, 100, selected[upstream])
 	}
 }
 
-func TestLeastBusyGivesANewUpstreamItsShareInABurst(t *testing.T) {
-	policy := newLeastBusy()
+func TestSessionLeastConnGivesANewUpstreamItsShareInABurst(t *testing.T) {
+	policy := newSessionLeastConn()
 	pool := newPool(1, 3)
 	selectMany(t, policy, pool, 30)
 	pool = append(pool, newPool(100, 1)...)
@@ -41,25 +41,25 @@ func TestLeastBusyGivesANewUpstreamItsShareInABurst(t *testing.T) {
 	assert.Equal(t, 10, selected[pool[3]])
 }
 
-func TestLeastBusyForgetsWhatHasSettled(t *testing.T) {
-	policy := newLeastBusy()
+func TestSessionLeastConnForgetsSessionsThatAreNotRecent(t *testing.T) {
+	policy := newSessionLeastConn()
 	clock := time.Unix(1000, 0)
 	policy.now = func() time.Time { return clock }
 	pool := newPool(1, 2)
 	selectMany(t, policy, pool[:1], 10)
 
-	clock = clock.Add(settling)
+	clock = clock.Add(recentPeriod)
 	assert.Equal(t, 4, selectMany(t, policy, pool, 4)[pool[1]], "after one period, they still count")
-	clock = clock.Add(2 * settling)
+	clock = clock.Add(2 * recentPeriod)
 	assert.Equal(t, 2, selectMany(t, policy, pool, 4)[pool[1]], "after two, the nodes' requests speak for themselves")
 }
 
-func TestLeastBusyOfNone(t *testing.T) {
-	assert.Nil(t, newLeastBusy().Select(nil, nil, nil))
+func TestSessionLeastConnOfNone(t *testing.T) {
+	assert.Nil(t, newSessionLeastConn().Select(nil, nil, nil))
 }
 
-func TestLeastBusyForgetsUpstreamsThatAreGone(t *testing.T) {
-	policy := newLeastBusy()
+func TestSessionLeastConnForgetsUpstreamsThatAreGone(t *testing.T) {
+	policy := newSessionLeastConn()
 	for from := range 3 * spareUpstreams {
 		selectMany(t, policy, newPool(from, 1), 1)
 	}

@@ -1,0 +1,153 @@
+package caddy
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+
+	"github.com/eio-affinity/affinity/caddy/handover"
+	"github.com/eio-affinity/affinity/core"
+)
+
+func init() {
+	caddy.RegisterModule(App{})
+	httpcaddyfile.RegisterGlobalOption(appName, parseApp)
+}
+
+// appName is the name of the app, and of its global option.
+const appName = "affinity"
+
+// App owns what the affinity handlers and policies of all sites share: the table
+// of learned sessions, and the handover of listening sockets from one config to
+// the next. A config that does not name it gets it with its defaults, if it has
+// an affinity handler.
+type App struct {
+	// How many learned sessions to remember at most, in all of the process. When
+	// there are more, the session nearest its expiry is dropped, of the site that
+	// has the most. The log says how many were dropped. The table survives a
+	// reload of the config. Default: `1000000`.
+	MaxSessions *int `json:"max_sessions,omitempty"`
+
+	// How long a config that has been replaced waits at most for the first
+	// requests on connections that it has accepted, so that a reload loses none.
+	// It waits for connections that are less than five seconds old. With `0`
+	// (`off` in a Caddyfile), Caddy listens as it does without this module, and
+	// a reload can reset connections. Default: `5s`.
+	Handover *caddy.Duration `json:"handover,omitempty"`
+
+	sessions *sessions
+	handover *handover.Handover
+}
+
+// CaddyModule returns the Caddy module information.
+func (App) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  appName,
+		New: func() caddy.Module { return new(App) },
+	}
+}
+
+// Provision sets up the app.
+func (a *App) Provision(ctx caddy.Context) error {
+	most := core.DefaultMaxSessions
+	if a.MaxSessions != nil {
+		most = *a.MaxSessions
+	}
+	if most < 1 {
+		return fmt.Errorf("max_sessions %d: must be at least 1", most)
+	}
+	timeout := handover.DefaultTimeout
+	if a.Handover != nil {
+		timeout = time.Duration(*a.Handover)
+	}
+	if timeout < 0 {
+		return fmt.Errorf("handover %s: must not be negative", timeout)
+	}
+
+	var err error
+	if timeout > 0 {
+		if a.handover, err = handover.New(ctx, timeout); err != nil {
+			return fmt.Errorf("setting up the handover: %w", err)
+		}
+	}
+	a.sessions, err = joinSessions(a, most)
+	return err
+}
+
+// Start implements [caddy.App].
+func (a *App) Start() error { return nil }
+
+// Stop implements [caddy.App].
+func (a *App) Stop() error { return nil }
+
+// Cleanup implements [caddy.CleanerUpper].
+func (a *App) Cleanup() error {
+	if a.sessions == nil {
+		return nil
+	}
+	return a.sessions.leave(a)
+}
+
+// appOf returns the app of the config that a module is provisioned for.
+func appOf(ctx caddy.Context) (*App, error) {
+	app, err := ctx.App(appName)
+	if err != nil {
+		return nil, fmt.Errorf("getting affinity app: %w", err)
+	}
+	return app.(*App), nil
+}
+
+// parseApp sets up the app from the global option of a Caddyfile. Syntax:
+//
+//	affinity {
+//	    max_sessions <number>
+//	    handover     <duration>|off
+//	}
+func parseApp(d *caddyfile.Dispenser, existing any) (any, error) {
+	if existing != nil {
+		return nil, d.Err("affinity already specified")
+	}
+	app := new(App)
+	if err := app.UnmarshalCaddyfile(d); err != nil {
+		return nil, err
+	}
+	return httpcaddyfile.App{Name: appName, Value: caddyconfig.JSON(app, nil)}, nil
+}
+
+// UnmarshalCaddyfile sets up the app from Caddyfile tokens. See parseApp for the
+// syntax.
+func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	return unmarshalBlock(d, a.unmarshalOption)
+}
+
+// unmarshalOption reads one option with its arguments.
+func (a *App) unmarshalOption(d *caddyfile.Dispenser) error {
+	switch d.Val() {
+	case "max_sessions":
+		if err := unmarshalNumber(d, &a.MaxSessions); err != nil {
+			return err
+		}
+		if *a.MaxSessions < 1 {
+			return d.Errf("max_sessions %d: must be at least 1", *a.MaxSessions)
+		}
+		return nil
+
+	case "handover":
+		return unmarshalDurationOrOff(d, &a.Handover)
+
+	default:
+		return d.Errf("unrecognized option '%s'", d.Val())
+	}
+}
+
+// Interface guards.
+var (
+	_ caddy.App             = (*App)(nil)
+	_ caddy.Provisioner     = (*App)(nil)
+	_ caddy.CleanerUpper    = (*App)(nil)
+	_ caddyfile.Unmarshaler = (*App)(nil)
+)

@@ -1,0 +1,157 @@
+package caddy
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptrace"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/eio-affinity/affinity/core"
+)
+
+func TestUpstreamsCoolDown(t *testing.T) {
+	c := newCoolDowns(defaultCoolDown)
+	clock := time.Unix(1000, 0)
+	c.now = func() time.Time { return clock }
+	pool := newPool(1, 2)
+	c.start(pool[0].Dial)
+	assert.True(t, c.has(pool[0]))
+	assert.False(t, c.has(pool[1]))
+
+	clock = clock.Add(defaultCoolDown)
+	assert.False(t, c.has(pool[0]))
+	assert.False(t, c.some.Load())
+	assert.Empty(t, c.since)
+}
+
+func TestNewSessionsAvoidUpstreamsThatCoolDown(t *testing.T) {
+	for _, fallback := range []string{"", "first", "least_conn", "round_robin", "random", "ip_hash", "weighted_round_robin 1 1 1 1"} {
+		t.Run(fallback, func(t *testing.T) {
+			options := "fallback " + fallback
+			if fallback == "" {
+				options = ""
+			}
+			policy := newPolicy(t, options)
+			pool := newPool(1, 4)
+			policy.coolDowns.start(pool[0].Dial)
+			policy.coolDowns.start(pool[1].Dial)
+			for range 20 {
+				req, _ := newRequest(t, "")
+				assert.Contains(t, pool[2:], policy.Select(pool, req, nil))
+			}
+			policy.coolDowns.start(pool[2].Dial)
+			policy.coolDowns.start(pool[3].Dial)
+			req, _ := newRequest(t, "")
+			assert.NotNil(t, policy.Select(pool, req, nil), "where all cool down, any will do")
+		})
+	}
+}
+
+// traced returns what a transport calls for a request with a state.
+func traced(t *testing.T, state *requestState) *httptrace.ClientTrace {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody)
+	require.NoError(t, err)
+	return httptrace.ContextClientTrace(state.connect.withTrace(req).Context())
+}
+
+func TestOnlyFailedDialsCoolUpstreamsDown(t *testing.T) {
+	refused := errors.New("stands for any error of a dial")
+	for _, tc := range []struct {
+		name  string
+		dial  string // of the upstream
+		sees  func(trace *httptrace.ClientTrace)
+		cools bool
+	}{
+		{"refused", "10.0.0.1:1", func(trace *httptrace.ClientTrace) { trace.ConnectDone("tcp", "", refused) }, true},
+		{"a name that is not known", "node1:1", func(trace *httptrace.ClientTrace) { trace.DNSDone(httptrace.DNSDoneInfo{Err: refused}) }, true},
+		{"one address of two", "10.0.0.1:1", func(trace *httptrace.ClientTrace) {
+			trace.ConnectDone("tcp", "", refused)
+			trace.ConnectDone("tcp", "", nil)
+		}, false},
+		{"a connection that was idle", "10.0.0.1:1", func(trace *httptrace.ClientTrace) {
+			trace.GotConn(httptrace.GotConnInfo{})
+			trace.ConnectDone("tcp", "", refused)
+		}, false},
+		{"a connection that breaks", "10.0.0.1:1", func(trace *httptrace.ClientTrace) {
+			trace.ConnectDone("tcp", "", nil)
+			trace.WroteHeaders()
+		}, false},
+		{"a client that has gone", "10.0.0.1:1", func(trace *httptrace.ClientTrace) { trace.ConnectDone("tcp", "", context.Canceled) }, false},
+		{"no more files on this machine", "10.0.0.1:1", func(trace *httptrace.ClientTrace) { trace.ConnectDone("tcp", "", syscall.EMFILE) }, false},
+		{"an address that the client may have written", "{http.request.host}:1", func(trace *httptrace.ClientTrace) { trace.ConnectDone("tcp", "", refused) }, false},
+		{"nothing", "10.0.0.1:1", func(*httptrace.ClientTrace) {}, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			policy := newPolicy(t, "")
+			pool := newPool(1, 1)
+			pool[0].Dial = tc.dial
+			req, state := newRequest(t, "")
+			require.Same(t, pool[0], policy.Select(pool, req, nil))
+			tc.sees(traced(t, state))
+			policy.endTry(state)
+			assert.Equal(t, tc.cools, policy.coolDowns.has(pool[0]))
+		})
+	}
+}
+
+func TestCoolDownCanBeSwitchedOff(t *testing.T) {
+	policy := newPolicy(t, "cool_down off\nfallback first")
+	pool := newPool(1, 2)
+	req, state := newRequest(t, "")
+	require.Same(t, pool[0], policy.Select(pool, req, nil))
+	traced(t, state).ConnectDone("tcp", "", errors.ErrUnsupported)
+	assert.Same(t, pool[1], policy.Select(pool, req, nil), "the same request tries another")
+	req, _ = newRequest(t, "")
+	assert.Same(t, pool[0], policy.Select(pool, req, nil))
+}
+
+func TestAPinnedUpstreamThatCannotBeDialedIsLostForTheRequest(t *testing.T) {
+	policy := newPolicy(t, "fallback first")
+	pool := newPool(1, 2)
+	req, state := newRequest(t, tagOf(pool[1]))
+	require.Same(t, pool[1], policy.Select(pool, req, nil))
+	traced(t, state).ConnectDone("tcp", "", errors.ErrUnsupported)
+	assert.Same(t, pool[0], policy.Select(pool, req, nil))
+	assert.Equal(t, core.ByLost, state.by)
+	assert.True(t, policy.coolDowns.has(pool[1]), "a new session avoids it")
+
+	req, state = newRequest(t, tagOf(pool[1]))
+	assert.Same(t, pool[1], policy.Select(pool, req, nil), "another request tries it")
+	assert.Equal(t, core.BySID, state.by)
+}
+
+func TestAFailedRequestOfOneNodeCoolsItDownOnce(t *testing.T) {
+	for _, query := range []string{polling, "EIO=4&transport=websocket", "page=1"} {
+		t.Run(query, func(t *testing.T) {
+			nodes, addresses := startNodes(t, 2)
+			s := serve(t, "socketio"+addresses+" {\nlb_retries 0\ncool_down 1h\n}")
+			nodes[0].Close()
+			failed := 0
+			for range 20 {
+				if res, _ := s.get(t, query); res.StatusCode != http.StatusOK {
+					failed++
+				}
+			}
+			assert.Equal(t, 1, failed)
+			assert.Len(t, s.logged(t, "could not be dialed", nodes[0].address()), 1)
+		})
+	}
+}
+
+func TestNewSessionsOpenWhileMostNodesAreDown(t *testing.T) {
+	nodes, addresses := startNodes(t, 3)
+	s := serve(t, "socketio"+addresses)
+	nodes[0].Close()
+	nodes[2].Close()
+	for range 20 {
+		res, body := s.get(t, polling)
+		assert.Equal(t, http.StatusOK, res.StatusCode, body)
+	}
+}

@@ -1,0 +1,51 @@
+package caddy
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+)
+
+// fallbackWriter takes the headers that a fallback policy sets when it selects,
+// such as the cookie of Caddy's cookie policy, until it is known whether the
+// selection counts. It is there also where the policy would have no writer:
+// Caddy's header and query policies have none for their fallback.
+type fallbackWriter struct {
+	header http.Header
+}
+
+// Header implements [http.ResponseWriter].
+func (f *fallbackWriter) Header() http.Header {
+	if f.header == nil {
+		f.header = http.Header{}
+	}
+	return f.header
+}
+
+// Write implements [http.ResponseWriter]. A policy has nothing to write.
+func (*fallbackWriter) Write(p []byte) (int, error) { return len(p), nil }
+
+// WriteHeader implements [http.ResponseWriter].
+func (*fallbackWriter) WriteHeader(int) {}
+
+// writeTo sets the headers on a reply, in the place of those that were set for
+// an earlier try of the request. Without a writer, it drops them.
+func (f *fallbackWriter) writeTo(w http.ResponseWriter, state *requestState) {
+	if w == nil || f.header == nil && state.fallbackHeader == nil {
+		return
+	}
+	reply := w.Header()
+	for field, values := range state.fallbackHeader {
+		reply[field] = slices.DeleteFunc(reply[field], func(value string) bool { return slices.Contains(values, value) })
+		if len(reply[field]) == 0 {
+			delete(reply, field)
+		}
+	}
+	state.fallbackHeader = maps.Clone(f.header)
+	for field, values := range f.header {
+		reply[field] = append(reply[field], values...)
+	}
+}
+
+// Interface guards.
+var _ http.ResponseWriter = (*fallbackWriter)(nil)
