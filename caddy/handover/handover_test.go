@@ -1,0 +1,231 @@
+package handover
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+// patience bounds every wait for something that is to happen.
+const patience = 30 * time.Second
+
+// replaced is a config of one server that another config takes over from.
+type replaced struct {
+	*Handover
+	*server
+	addr    caddy.NetworkAddress
+	clock   atomic.Int64 // nanoseconds
+	exiting atomic.Bool
+}
+
+// pass lets time pass.
+func (r *replaced) pass(d time.Duration) {
+	r.clock.Add(int64(d))
+}
+
+// serveReplaced serves on an address until the test ends. wrap may wrap the
+// listener.
+func serveReplaced(t *testing.T, wrap func(net.Listener) net.Listener) *replaced {
+	t.Helper()
+	r := &replaced{addr: freeAddress(t)}
+	now := func() time.Time { return time.Unix(1000, r.clock.Load()) }
+	r.Handover = &Handover{timeout: DefaultTimeout, now: now, exiting: r.exiting.Load}
+	r.server = &server{pending: newPending(now)}
+	r.add(r.server)
+	sockets.claim(t.Context(), r.addr, r.server)
+	httpServer := &http.Server{
+		ReadHeaderTimeout: time.Minute,
+		ConnState:         r.note,
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(w, "the old server")
+		}),
+	}
+	l := net.Listener(share(t, r.addr))
+	if wrap != nil {
+		l = wrap(l)
+	}
+	go func() { _ = httpServer.Serve(l) }()
+	t.Cleanup(func() { _ = httpServer.Close() })
+	return r
+}
+
+// connect makes a connection that the server has accepted.
+func (r *replaced) connect(t *testing.T) net.Conn {
+	t.Helper()
+	conn, err := net.Dial("tcp", r.addr.JoinHostPort(0))
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close() })
+	require.Eventually(t, r.any, patience, time.Millisecond)
+	return conn
+}
+
+// stop does what Caddy does when it stops the config, and closes the channel
+// when its servers may be shut down.
+func (r *replaced) stop(t *testing.T) <-chan struct{} {
+	t.Helper()
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		_ = r.Handle(t.Context(), caddy.Event{})
+	}()
+	return stopped
+}
+
+// requireStops waits until the config has stopped.
+func requireStops(t *testing.T, stopped <-chan struct{}) {
+	t.Helper()
+	select {
+	case <-stopped:
+	case <-time.After(patience):
+		require.FailNow(t, "it does not stop")
+	}
+}
+
+// requireWaits checks that the config has not stopped, once the next one has
+// taken over.
+func requireWaits(t *testing.T, next *listener, stopped <-chan struct{}) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		turn, _ := next.turn()
+		return turn != nil
+	}, patience, time.Millisecond)
+	select {
+	case <-stopped:
+		require.FailNow(t, "it does not wait")
+	case <-time.After(20 * pollInterval):
+	}
+}
+
+func TestHandoverWaitsForTheFirstRequest(t *testing.T) {
+	r := serveReplaced(t, nil)
+	conn := r.connect(t)
+	_, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: localhost\r\n")
+	require.NoError(t, err)
+
+	next := share(t, r.addr)
+	stopped := r.stop(t)
+	requireWaits(t, next, stopped)
+	_, err = io.WriteString(conn, "\r\n")
+	require.NoError(t, err)
+	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	require.NoError(t, err)
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	require.NoError(t, err)
+	assert.Equal(t, "the old server", string(body))
+	r.pass(requestGrace)
+	requireStops(t, stopped)
+}
+
+func TestHandoverIgnoresIdleConnections(t *testing.T) {
+	r := serveReplaced(t, nil)
+	r.connect(t)
+	share(t, r.addr)
+	stopped := r.stop(t)
+	r.pass(firstRequestTimeout)
+	requireStops(t, stopped)
+}
+
+func TestHandoverWaitsNoLongerThanItsTimeout(t *testing.T) {
+	r := serveReplaced(t, nil)
+	r.timeout = firstRequestTimeout / 2
+	r.connect(t)
+	next := share(t, r.addr)
+	stopped := r.stop(t)
+	requireWaits(t, next, stopped)
+	r.pass(r.timeout)
+	requireStops(t, stopped)
+}
+
+func TestHandoverEndsAtOnceWhenCaddyExits(t *testing.T) {
+	r := serveReplaced(t, nil)
+	r.connect(t)
+	next := share(t, r.addr)
+	stopped := r.stop(t)
+	requireWaits(t, next, stopped)
+	r.exiting.Store(true)
+	requireStops(t, stopped)
+}
+
+func TestHandoverWithoutANextConfigDoesNotWait(t *testing.T) {
+	r := serveReplaced(t, nil)
+	r.connect(t)
+	requireStops(t, r.stop(t))
+	r.connect(t) // it goes on until it is shut down
+}
+
+// heldListener accepts ahead and keeps what it has accepted for a while, as
+// listener wrappers that read first bytes do.
+type heldListener struct {
+	net.Listener
+	held    chan net.Conn
+	release chan struct{}
+}
+
+func (h *heldListener) run() {
+	for {
+		conn, err := h.Listener.Accept()
+		if err != nil {
+			return
+		}
+		h.held <- conn
+	}
+}
+
+func (h *heldListener) Accept() (net.Conn, error) {
+	if _, open := <-h.release; !open {
+		return nil, net.ErrClosed
+	}
+	return &wrappedConn{<-h.held}, nil
+}
+
+func (h *heldListener) Close() error {
+	close(h.release)
+	return h.Listener.Close()
+}
+
+// wrappedConn hides the connection in it.
+type wrappedConn struct{ net.Conn }
+
+func TestHandoverWaitsForConnectionsThatAListenerWrapperHolds(t *testing.T) {
+	held := &heldListener{held: make(chan net.Conn, 10), release: make(chan struct{}, 10)}
+	r := serveReplaced(t, func(l net.Listener) net.Listener {
+		held.Listener = l
+		go held.run()
+		return held
+	})
+	conn := r.connect(t)
+	_, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	require.NoError(t, err)
+	next := share(t, r.addr)
+	stopped := r.stop(t)
+	requireWaits(t, next, stopped)
+	held.release <- struct{}{}
+	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	require.NoError(t, err)
+	require.NoError(t, res.Body.Close())
+	r.pass(requestGrace)
+	requireStops(t, stopped)
+}
+
+func TestHandoverForgetsConnectionsThatAListenerWrapperDrops(t *testing.T) {
+	p := newPending(time.Now)
+	clock := time.Unix(1000, 0)
+	p.now = func() time.Time { return clock }
+	for range 1000 {
+		p.accept(new(net.TCPConn))
+		clock = clock.Add(firstRequestTimeout / 10)
+	}
+	assert.LessOrEqual(t, len(p.accepted), 10)
+	clock = clock.Add(firstRequestTimeout)
+	assert.False(t, p.any())
+}
