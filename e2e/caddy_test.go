@@ -24,7 +24,7 @@ var (
 	}}
 	caddyLongForm = caddy{proxy: func(upstreams string) string {
 		return "affinity\nreverse_proxy " + upstreams +
-			" {\nlb_policy affinity\nlb_retries 3\nstream_close_delay 24h\ntransport http {\nkeepalive 2s\n}\n}"
+			" {\nlb_policy affinity\nlb_retries 3\nlb_retry_match {\nnot path *\n}\nstream_close_delay 24h\ntransport http {\nkeepalive 2s\n}\n}"
 	}}
 	// caddyCookie is what Caddy has without this module.
 	caddyCookie = caddyPolicy("cookie")

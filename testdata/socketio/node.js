@@ -23,6 +23,8 @@
 // whose poll waits here for something to be said, "preflights": OPTIONS
 // requests seen}, and GET /page/ is a page for browsers: see page.js.
 //
+// With --crash, GET /crash ends the node before it answers.
+//
 // POST /news emits "news" {node, number} to all clients; the number is 1, then 2
 // and so on.
 
@@ -46,6 +48,8 @@ const { values: flags } = parseArgs({
     cookie: { type: "boolean", default: false }, // 4 only (2 sets it anyway): set the cookie io, as 2 does
     redis: { type: "string" }, // 4 only: the URL of a Redis that passes events between nodes
     recovery: { type: "boolean", default: false }, // 4 only: connection state recovery
+    crash: { type: "boolean", default: false }, // end at GET /crash, before any answer
+    "dotted-ids": { type: "string" }, // 4 only: make session IDs with dots, of this length
     trace: { type: "boolean", default: false }, // say in every reply X-Node, X-Seen (the request's URL) and X-Cookie (its cookies)
   },
 });
@@ -57,7 +61,7 @@ function refuse(problem) {
 
 if (!flags.name) refuse("--name is required");
 if (flags.socketio !== "4" && flags.socketio !== "2") refuse(`--socketio is 4 or 2, not ${flags.socketio}`);
-for (const flag of ["allow-eio3", "initial-packet", "cookie", "redis", "recovery"]) {
+for (const flag of ["allow-eio3", "initial-packet", "cookie", "redis", "recovery", "dotted-ids"]) {
   if (flags.socketio === "2" && flags[flag]) refuse(`--${flag} is for --socketio 4`);
 }
 
@@ -88,7 +92,9 @@ let preflights = 0;
 
 const server = http.createServer((req, res) => {
   const path = req.url.split("?", 1)[0];
-  if (req.method === "GET" && path === "/health") {
+  if (flags.crash && path === "/crash") {
+    process.exit(1);
+  } else if (req.method === "GET" && path === "/health") {
     res.writeHead(200, { "Content-Type": "text/plain" }).end("ok");
   } else if (req.method === "GET" && path === "/whoami") {
     const sessions = Object.values(io.engine.clients);
@@ -109,6 +115,12 @@ const io =
   flags.socketio === "4"
     ? new (require("socket.io").Server)(server, options)
     : require("socket.io-2")(server, options);
+
+if (flags["dotted-ids"]) {
+  const length = number("dotted-ids");
+  const generate = io.engine.generateId;
+  io.engine.generateId = (req) => ["eyJhbGciOiJ", "x".repeat(length), generate.call(io.engine, req)].join(".").slice(-length);
+}
 
 server.prependListener("request", (req) => {
   if (req.method === "OPTIONS") preflights++;
