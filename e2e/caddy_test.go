@@ -94,15 +94,22 @@ func (c caddy) block(f front, s site) string {
 // runningCaddy is a Caddy with an admin endpoint.
 type runningCaddy struct {
 	*process
-	admin string // host:port
+	admin   string // host:port
+	options string // more global options
 }
 
 // startCaddy runs Caddy with these sites until the test ends, and returns it
 // once all fronts answer. It keeps its files in a directory of the test's.
 func startCaddy(t *testing.T, sites string, fronts ...front) *runningCaddy {
 	t.Helper()
+	return startCaddyWith(t, "", sites, fronts...)
+}
+
+// startCaddyWith is startCaddy with more global options.
+func startCaddyWith(t *testing.T, options, sites string, fronts ...front) *runningCaddy {
+	t.Helper()
 	home := t.TempDir()
-	c := &runningCaddy{admin: freeAddress(t)}
+	c := &runningCaddy{admin: freeAddress(t), options: options}
 	config := filepath.Join(home, "Caddyfile")
 	require.NoError(t, os.WriteFile(config, []byte(c.caddyfile(sites)), 0o600))
 	env := []string{"HOME=" + home, "XDG_DATA_HOME=" + home, "XDG_CONFIG_HOME=" + home}
@@ -118,6 +125,7 @@ func (c *runningCaddy) caddyfile(sites string) string {
 default_bind 127.0.0.1
 skip_install_trust
 auto_https disable_redirects
+` + c.options + `
 }
 ` + sites
 }

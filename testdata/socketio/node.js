@@ -117,9 +117,11 @@ const io =
     : require("socket.io-2")(server, options);
 
 if (flags["dotted-ids"]) {
-  const length = number("dotted-ids");
   const generate = io.engine.generateId;
-  io.engine.generateId = (req) => ["eyJhbGciOiJ", "x".repeat(length), generate.call(io.engine, req)].join(".").slice(-length);
+  io.engine.generateId = (req) => {
+    const id = "." + generate.call(io.engine, req);
+    return "eyJhbGciOiI.".padEnd(number("dotted-ids") - id.length, "x") + id;
+  };
 }
 
 server.prependListener("request", (req) => {
