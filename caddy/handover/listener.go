@@ -16,9 +16,9 @@ type listener struct {
 	// server is whose listener it is, if that has joined a Handover.
 	server *server
 
-	// close ends the listener, and done is closed then.
-	close sync.Once
-	done  chan struct{}
+	// closing ends the listener once, and done is closed then.
+	closing sync.Once
+	done    chan struct{}
 
 	// idle says that Accept waits while it is not this listener's turn: the
 	// server has been told of all connections that it returned before. The
@@ -53,8 +53,8 @@ func (l *listener) Accept() (net.Conn, error) {
 // turn returns where connections come from while it is this listener's turn,
 // and what is closed when that may have changed.
 func (l *listener) turn() (<-chan incomingConn, <-chan struct{}) {
-	l.socket.mu.Lock()
-	defer l.socket.mu.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.idle = len(l.waiting) == 0 || l.waiting[0] != l
 	if l.idle {
 		return nil, l.changed
@@ -77,8 +77,8 @@ func (l *listener) prepare(conn net.Conn) {
 // yield lets the next listener have the connections from now on, and reports
 // whether there is one.
 func (l *listener) yield() bool {
-	l.socket.mu.Lock()
-	defer l.socket.mu.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	at := slices.Index(l.waiting, l)
 	if at < 0 || at == len(l.waiting)-1 {
 		return false
@@ -90,19 +90,19 @@ func (l *listener) yield() bool {
 // isIdle reports whether the server has been told of all connections that Accept
 // returned, and will get no more.
 func (l *listener) isIdle() bool {
-	l.socket.mu.Lock()
-	defer l.socket.mu.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	return l.idle
 }
 
 // Close ends this listener, and the socket with the last of them. It may be
 // called again.
 func (l *listener) Close() (err error) {
-	l.close.Do(func() {
+	l.closing.Do(func() {
 		close(l.done)
-		l.socket.mu.Lock()
+		l.mu.Lock()
 		l.leave(l)
-		l.socket.mu.Unlock()
+		l.mu.Unlock()
 		err = l.pool.release(l.socket)
 	})
 	return err

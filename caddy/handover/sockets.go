@@ -126,7 +126,7 @@ func (p *socketPool) listen(ctx context.Context, network, host, ports string, of
 	}
 	<-s.opened
 	if s.err != nil {
-		p.release(s)
+		_ = p.release(s) // there is nothing to close
 		return nil, s.err
 	}
 
@@ -177,7 +177,7 @@ func (p *socketPool) release(s *socket) error {
 		return nil // it could not be opened
 	}
 	close(s.closed)
-	return s.Listener.Close()
+	return s.Close()
 }
 
 // open opens a socket. It is one of Caddy's own, so that the servers of configs
