@@ -137,7 +137,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return next.ServeHTTP(w, r)
 	}
 
-	rt.evidence, rt.pinned = core.Weigh(req, h.mode, 1, h.sessions.table())
+	rt.evidence, rt.pinned = core.Weigh(req, h.mode, core.UpstreamTags, h.sessions.table())
 	rt.by = rt.evidence
 	if rt.by == core.BySID {
 		rt.sid = core.PrintableRaw(req.Unbind(r, rt.pinned))

@@ -26,20 +26,20 @@ const (
 )
 
 // Weigh returns the evidence that a request's session ID is under a mode, and
-// the tag of so many levels that it points to, if any. A request with BySID has
+// the tag of this form that it points to, if any. A request with BySID has
 // that tag in its session ID, and is to be unbound; one with ByLearned has not.
-func Weigh(req Request, mode Mode, levels int, sessions *Sessions) (by Evidence, tag string) {
+func Weigh(req Request, mode Mode, form TagForm, sessions *Sessions) (by Evidence, tag string) {
 	switch {
 	case req.IsHandshake():
 		return ByNew, ""
 	case mode.Tags(req.Version):
-		if tag = req.Tag(levels); tag != "" {
+		if tag = req.Tag(form); tag != "" {
 			return BySID, tag
 		}
 		return ByLost, ""
 	case mode.Learns(req.Version):
-		// It may be older than the configuration, and so than the levels.
-		if tag = sessions.Find(req.ID()); ValidTag(tag, levels) {
+		// It may be older than the configuration, and so than the form.
+		if tag = sessions.Find(req.ID()); form.Valid(tag) {
 			return ByLearned, tag
 		}
 		return ByLost, ""

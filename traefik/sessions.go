@@ -30,3 +30,15 @@ func tableOf(name string, most int) *core.Sessions {
 	table.Limit(most)
 	return table
 }
+
+// isLearned reports whether any middleware has learned a session.
+func isLearned(sid string) bool {
+	tablesMu.Lock()
+	defer tablesMu.Unlock()
+	for _, table := range tables {
+		if table.Find(sid) != "" {
+			return true
+		}
+	}
+	return false
+}
