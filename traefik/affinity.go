@@ -255,6 +255,8 @@ func serveAny(a *Affinity, w http.ResponseWriter, r *http.Request) {
 	} else if req.IsHandshake() {
 		serveNew(a, w, r, req)
 		return
+	} else if req.ID() == "" {
+		forget(a, r) // it names two sessions, and some server may take it for a handshake
 	}
 	serveNext(a, w, r)
 }

@@ -26,6 +26,8 @@ var engineIO = []struct{ name, method, query, upgrade string }{
 	{"a handshake of an unknown version", http.MethodGet, "EIO=9&transport=polling", ""},
 	{"a handshake over WebSocket", http.MethodGet, "EIO=4&transport=websocket", "websocket"},
 	{"a handshake with a long query", http.MethodGet, polling + "&x=" + strings.Repeat("x", 8<<10), ""},
+	{"a handshake to servers that take the first of two session IDs", http.MethodGet, polling + "&sid=&sid=abc", ""},
+	{"a handshake to servers that take the last of two session IDs", http.MethodGet, polling + "&sid=" + value + ".abc&sid=", ""},
 	{"a poll", http.MethodGet, polling + "&sid=" + value + ".abc", ""},
 	{"a poll with a parameter of the application", http.MethodGet, "shop=1&" + polling + "&sid=" + value + ".abc&Auth=x", ""},
 	{"a post", http.MethodPost, polling + "&sid=" + value + ".abc", ""},
@@ -84,7 +86,7 @@ func TestAnExposedCookieLeavesOnNoHandshakeThatFails(t *testing.T) {
 	expose := func(c *Config) { c.ExposeCookie = true }
 	set := cookie + "=" + value + "; Path=/"
 	for _, tc := range engineIO {
-		opens := strings.Contains(tc.name, "a handshake")
+		opens := strings.Contains(tc.name, "a handshake") && !strings.Contains(tc.name, "to servers")
 		for _, status := range []int{200, 502} {
 			w := send(newAffinity(t, fixed(status, []string{set}, `0{"sid":"abc"}`), expose), tc.method, tc.query, tc.upgrade, nil)
 			want := set
