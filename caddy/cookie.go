@@ -114,12 +114,12 @@ func (c *Cookie) checkPrefix() error {
 func (c *Cookie) take(header http.Header) (tag string) {
 	value := core.CookieValue(header, c.Name)
 	if c.Mode == cookiePrefix {
-		tag, _ = core.SplitCookie(value)
-		core.UnprefixCookie(header, c.Name)
+		tag, _ = core.SplitCookie(value, core.UpstreamTags)
+		core.UnprefixCookie(header, c.Name, core.UpstreamTags)
 		return tag
 	}
 	core.DropCookie(header, c.Name)
-	if !core.ValidTag(value, 1) {
+	if !core.UpstreamTags.Valid(value) {
 		return ""
 	}
 	return value

@@ -223,7 +223,7 @@ func (a *AffinitySelection) resolve(pool reverseproxy.UpstreamPool, req *http.Re
 		return
 	}
 	engineIO := state.engineIO.Again(req.URL.RawQuery)
-	state.evidence, state.pinned = core.Weigh(engineIO, state.mode, 1, state.share,
+	state.evidence, state.pinned = core.Weigh(engineIO, state.mode, core.UpstreamTags, state.share,
 		func(tag string) bool { return a.tags.has(pool, tag) })
 	if state.evidence == core.BySID {
 		state.sid = core.PrintableRaw(engineIO.Unbind(req, state.pinned))

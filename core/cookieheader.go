@@ -36,11 +36,18 @@ func CookieValue(header http.Header, name string) string {
 }
 
 // DropCookie takes the cookies of a name out of a request's headers, and leaves
-// the others byte for byte as they are.
+// the others byte for byte as they are. Where there are more cookies than there
+// can be, it puts an empty one of the name in front of them, which is the one
+// that counts: see [ReplaceCookie].
 func DropCookie(header http.Header, name string) {
 	const field = "Cookie"
 	lines := header[field]
-	if !strings.Contains(strings.Join(lines, ";"), name) {
+	all := strings.Join(lines, ";")
+	if !strings.Contains(all, name) {
+		return
+	}
+	if strings.Count(all, ";") >= maxCookies {
+		replaceAmong(header, name, "")
 		return
 	}
 	if kept := withoutCookie(lines, name); len(kept) > 0 {
@@ -55,20 +62,20 @@ func DropCookie(header http.Header, name string) {
 // 7519) have none.
 const cookieMark = "~"
 
-// SplitCookie takes the tag of one level off the value of a node's own cookie.
-// It reports false when there is none.
-func SplitCookie(value string) (tag string, prefixed bool) {
+// SplitCookie takes the tag of a form off the value of a node's own cookie. It
+// reports false when there is none.
+func SplitCookie(value string, form TagForm) (tag string, prefixed bool) {
 	tag, _, prefixed = strings.Cut(value, cookieMark)
-	if !prefixed || !ValidTag(tag, 1) {
+	if !prefixed || !form.Valid(tag) {
 		return "", false
 	}
 	return tag, true
 }
 
-// UnprefixCookie takes the tag off the values of the cookies of a name in a
-// request's headers, as [PrefixSetCookie] has put it there, and leaves all else
-// byte for byte as it is.
-func UnprefixCookie(header http.Header, name string) {
+// UnprefixCookie takes the tag of a form off the values of the cookies of a name
+// in a request's headers, as [PrefixSetCookie] has put it there, and leaves all
+// else byte for byte as it is.
+func UnprefixCookie(header http.Header, name string, form TagForm) {
 	lines := header["Cookie"]
 	if !strings.Contains(strings.Join(lines, ";"), name) {
 		return
@@ -78,7 +85,7 @@ func UnprefixCookie(header http.Header, name string) {
 		cookies := strings.Split(line, ";")
 		for at, cookie := range cookies {
 			if cookieName(cookie) == name {
-				cookies[at] = unprefix(cookie)
+				cookies[at] = unprefix(cookie, form)
 			}
 		}
 		unprefixed[i] = strings.Join(cookies, ";")
@@ -87,10 +94,10 @@ func UnprefixCookie(header http.Header, name string) {
 }
 
 // unprefix is UnprefixCookie for one cookie.
-func unprefix(cookie string) string {
+func unprefix(cookie string, form TagForm) string {
 	name, value, _ := strings.Cut(cookie, "=")
 	bare := strings.TrimLeft(value, " \t")
-	tag, prefixed := SplitCookie(bare)
+	tag, prefixed := SplitCookie(bare, form)
 	if !prefixed {
 		return cookie
 	}
@@ -127,17 +134,16 @@ func KeepPrivate(header http.Header) {
 	header[field] = append(header[field], "private")
 }
 
-// SetCookieValue returns the value that a reply's headers give the cookie of a
-// name, or "" when they give none. Of two with one name, browsers keep the
-// last, and so does this.
-func SetCookieValue(header http.Header, name string) string {
-	value := ""
+// SetCookieValues returns the values that a reply's headers give the cookie of a
+// name, in their order.
+func SetCookieValues(header http.Header, name string) []string {
+	var values []string
 	for _, cookie := range (&http.Response{Header: header}).Cookies() {
 		if cookie.Name == name {
-			value = cookie.Value
+			values = append(values, cookie.Value)
 		}
 	}
-	return value
+	return values
 }
 
 // DropSetCookie takes the cookies of a name out of a reply's headers, and

@@ -100,7 +100,7 @@ func TestRequestCookies(t *testing.T) {
 				t.Error("an empty header is left")
 			}
 			header = newHeader()
-			UnprefixCookie(header, "srv")
+			UnprefixCookie(header, "srv", letters(1))
 			if got := strings.Join(header["Cookie"], "\n"); got != tc.unprefixed {
 				t.Errorf("unprefixed: %q, want %q", got, tc.unprefixed)
 			}
@@ -108,6 +108,17 @@ func TestRequestCookies(t *testing.T) {
 				t.Error("the lines themselves were changed")
 			}
 		})
+	}
+}
+
+// Of so many cookies that a loop over them would take seconds where it is
+// interpreted, none is looked at: an empty one in front of them counts.
+func TestDropCookieAmongMoreThanThereCanBe(t *testing.T) {
+	header := http.Header{"Cookie": {strings.Repeat("a=1; ", maxCookies) + "srv=T"}}
+	DropCookie(header, "srv")
+	cookie, err := (&http.Request{Header: header}).Cookie("srv")
+	if err != nil || cookie.Value != "" {
+		t.Errorf("the cookie is %v, %v, want an empty one", cookie, err)
 	}
 }
 
@@ -124,7 +135,7 @@ func TestPrefixSetCookie(t *testing.T) {
 		t.Error("a cookie was found that is not there")
 	}
 	for value, want := range map[string]string{"T~abc": "T", "T~": "T", "abc": "", "a.b~c": "", "~": "", "": ""} {
-		tag, prefixed := SplitCookie(value)
+		tag, prefixed := SplitCookie(value, letters(1))
 		if tag != want || prefixed != (want != "") {
 			t.Errorf("SplitCookie(%q) = %q, %v, want %q", value, tag, prefixed, want)
 		}
@@ -155,11 +166,11 @@ func TestKeepPrivate(t *testing.T) {
 
 func TestSetCookies(t *testing.T) {
 	header := http.Header{"Set-Cookie": {"a=1; Path=/", "srv=first; Path=/", "srv2=2", " srv=last; HttpOnly"}}
-	if got := SetCookieValue(header, "srv"); got != "last" {
-		t.Errorf("SetCookieValue = %q, want the last", got)
+	if got := strings.Join(SetCookieValues(header, "srv"), "|"); got != "first|last" {
+		t.Errorf("SetCookieValues = %q, want both in their order", got)
 	}
-	if got := SetCookieValue(header, "sr"); got != "" {
-		t.Errorf("SetCookieValue of another name = %q", got)
+	if got := SetCookieValues(header, "sr"); len(got) > 0 {
+		t.Errorf("SetCookieValues of another name = %q", got)
 	}
 	DropSetCookie(header, "srv")
 	if got := strings.Join(header["Set-Cookie"], "|"); got != "a=1; Path=/|srv2=2" {

@@ -19,7 +19,7 @@ func TestWhatAClientWritesCostsNoMoreThanItsLength(t *testing.T) {
 	query := func(query string) func() {
 		return func() {
 			req, _ := ParseRequest(query)
-			Weigh(req, ModeAuto, 1, nil, nil)
+			Weigh(req, ModeAuto, letters(1), nil, nil)
 		}
 	}
 	cases := []struct {

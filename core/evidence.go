@@ -26,22 +26,22 @@ const (
 )
 
 // Weigh returns the evidence that a request's session ID is under a mode, and
-// the tag of so many levels that it points to, if any. A request with BySID has
+// the tag of this form that it points to, if any. A request with BySID has
 // that tag in its session ID, and is to be unbound; one with ByLearned has not.
 // Where known is not nil, a tag counts only if known reports true for it; what
 // looks like a tag and is not known comes with ByLost.
-func Weigh(req Request, mode Mode, levels int, sessions *Share, known func(tag string) bool) (by Evidence, tag string) {
+func Weigh(req Request, mode Mode, form TagForm, sessions *Share, known func(tag string) bool) (by Evidence, tag string) {
 	switch {
 	case req.IsHandshake():
 		return ByNew, ""
 	case mode.Tags(req.Version):
-		if tag = req.Tag(levels); tag == "" || known != nil && !known(tag) {
+		if tag = req.Tag(form); tag == "" || known != nil && !known(tag) {
 			return ByLost, tag
 		}
 		return BySID, tag
 	case mode.Learns(req.Version):
-		// It may be older than the configuration, and so than the levels.
-		if tag = sessions.Find(req.ID(), known); ValidTag(tag, levels) {
+		// It may be older than the configuration, and so than the form.
+		if tag = sessions.Find(req.ID(), known); form.Valid(tag) {
 			return ByLearned, tag
 		}
 		return ByLost, ""

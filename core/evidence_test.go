@@ -38,7 +38,7 @@ func TestWeigh(t *testing.T) {
 	}
 	for _, tc := range cases {
 		req, _ := ParseRequest(tc.query)
-		if by, tag := Weigh(req, tc.mode, 1, sessions, nil); by != tc.by || tag != tc.tag {
+		if by, tag := Weigh(req, tc.mode, letters(1), sessions, nil); by != tc.by || tag != tc.tag {
 			t.Errorf("%s: by %q, tag %q, want %q, %q", tc.name, by, tag, tc.by, tc.tag)
 		}
 	}

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"bufio"
 	"bytes"
 	"net/http"
 	"net/http/httptest"
@@ -35,8 +36,8 @@ func FuzzParseRequest(f *testing.F) {
 		if !strings.Contains(query, req.SID) || !strings.Contains(query, req.Transport) {
 			t.Fatalf("%+v is not of %q", req, query)
 		}
-		tag := req.Tag(1)
-		if tag != "" && !ValidTag(tag, 1) || !headerSafe(tag) || !headerSafe(PrintableRaw(req.SID)) {
+		tag := req.Tag(letters(1))
+		if tag != "" && !letters(1).Valid(tag) || !headerSafe(tag) || !headerSafe(PrintableRaw(req.SID)) {
 			t.Fatalf("tag %q, sid %q: not safe", tag, PrintableRaw(req.SID))
 		}
 
@@ -79,12 +80,12 @@ func FuzzSplit(f *testing.F) {
 	f.Add("", "a.b.c")
 	f.Add("a\r\nb", "%2e")
 	f.Fuzz(func(t *testing.T, tag, sid string) {
-		gotTag, gotSID, bound := Split(Bind(tag, sid), 1)
-		want := ValidTag(tag, 1) && sid != "" && len(sid) <= 3*maxSID
+		gotTag, gotSID, bound := Split(Bind(tag, sid), letters(1))
+		want := letters(1).Valid(tag) && sid != "" && fits(sid)
 		if want && (!bound || gotTag != tag || gotSID != sid) {
 			t.Fatalf("Split(Bind(%q, %q)) = %q, %q, %v", tag, sid, gotTag, gotSID, bound)
 		}
-		if bound && (!ValidTag(gotTag, 1) || !headerSafe(gotTag) || Bind(gotTag, gotSID) != Bind(tag, sid)) {
+		if bound && (!letters(1).Valid(gotTag) || !headerSafe(gotTag) || Bind(gotTag, gotSID) != Bind(tag, sid)) {
 			t.Fatalf("Split(%q) = %q, %q", Bind(tag, sid), gotTag, gotSID)
 		}
 	})
@@ -196,6 +197,9 @@ func FuzzRequestCookies(f *testing.F) {
 			}
 			return others
 		}
+		if strings.Count(lines, ";")+strings.Count(lines, "\n") >= maxCookies {
+			return // of so many, none is looked at
+		}
 		header := newHeader()
 		DropCookie(header, "srv")
 		want, got := cookies(newHeader()), cookies(header)
@@ -211,17 +215,58 @@ func FuzzRequestCookies(f *testing.F) {
 		}
 
 		header = newHeader()
-		UnprefixCookie(header, "srv")
+		UnprefixCookie(header, "srv", letters(1))
 		if got := cookies(header); strings.Join(got, "|") != strings.Join(want, "|") {
 			t.Fatalf("%q: unprefixed, others are %q, want %q", lines, got, want)
 		}
 		value := CookieValue(newHeader(), "srv")
-		if tag, prefixed := SplitCookie(value); prefixed {
-			if !headerSafe(tag) || !ValidTag(tag, 1) {
+		if tag, prefixed := SplitCookie(value, letters(1)); prefixed {
+			if !headerSafe(tag) || !letters(1).Valid(tag) {
 				t.Fatalf("%q: tag %q", lines, tag)
 			}
 			if got := CookieValue(header, "srv"); got != strings.Trim(value[len(tag)+1:], " \t") {
 				t.Fatalf("%q: unprefixed %q, want %q", lines, got, value[len(tag)+1:])
+			}
+		}
+	})
+}
+
+// FuzzHidingHead: however a reply comes in pieces, what is handed on is it
+// without the cookies, and nothing else is missing.
+func FuzzHidingHead(f *testing.F) {
+	f.Add([]byte("HTTP/1.1 101 x\r\nSet-Cookie: srv=T\r\nA: b\r\nset-cookie:a=srv\r\n\r\nbody"), 3)
+	f.Add([]byte("HTTP/1.1 101 x\r\nSet-Cookie : grp=T\r\n\r\n"), 100)
+	f.Fuzz(func(t *testing.T, reply []byte, size int) {
+		if size < 1 || len(reply) > 4096 {
+			return
+		}
+		handedOn := func(size int) string {
+			var got bytes.Buffer
+			w := &hidingHead{next: bufio.NewWriter(&got), cookies: hiddenTest}
+			for rest := reply; len(rest) > 0; {
+				part := rest
+				if len(part) > size {
+					part = part[:size]
+				}
+				if n, err := w.Write(part); n != len(part) || err != nil {
+					t.Fatal(n, err)
+				}
+				rest = rest[len(part):]
+			}
+			return got.String()
+		}
+		whole := handedOn(len(reply) + 1)
+		if pieces := handedOn(size); pieces != whole {
+			t.Fatalf("%q became %q in pieces, and %q at once", reply, pieces, whole)
+		}
+		res, err := http.ReadResponse(bufio.NewReader(strings.NewReader(whole)), nil)
+		if err != nil {
+			return
+		}
+		_ = res.Body.Close()
+		for _, name := range hiddenTest.Names {
+			if len(SetCookieValues(res.Header, name)) > 0 {
+				t.Fatalf("%q became %q, which sets %s", reply, whole, name)
 			}
 		}
 	})

@@ -203,7 +203,7 @@ func BenchmarkParseRequest(b *testing.B) {
 	b.ReportAllocs()
 	for i := 0; i < b.N; i++ {
 		req, _ := ParseRequest(query)
-		if req.Tag(1) == "" {
+		if req.Tag(UpstreamTags) == "" {
 			b.Fatal("no tag")
 		}
 	}

@@ -25,8 +25,11 @@ type Recorder struct {
 
 	// Tag is asked by Close for the upstream's tag, when a session has been
 	// opened. It gets the reply's headers, and what the open packet says. A tag
-	// that is not valid (see [ValidTag]), such as "", binds nothing.
+	// that is "", or has a byte that no tag has, binds nothing.
 	Tag func(http.Header, Opened) string
+
+	// Cookies are those that the reply loses, if any.
+	Cookies *HiddenCookies
 
 	// status is the one held back, 0 before there is one.
 	status int
@@ -65,6 +68,7 @@ func (r *Recorder) WriteHeader(status int) {
 // takeStatus is WriteHeader for a status that no open packet follows.
 func takeStatus(r *Recorder, status int) {
 	if status >= 100 && status < 200 && status != http.StatusSwitchingProtocols {
+		hideFrom(r, status)
 		r.ResponseWriter.WriteHeader(status)
 		return
 	}
@@ -154,6 +158,9 @@ func (r *Recorder) Flush() {
 // not. The error is that of the writer behind.
 func (r *Recorder) Close() (opened bool, err error) {
 	if r.status == 0 || r.passing {
+		if r.status == 0 {
+			hideFrom(r, http.StatusOK) // which it will be
+		}
 		return false, nil
 	}
 	unstock(r)
@@ -162,7 +169,7 @@ func (r *Recorder) Close() (opened bool, err error) {
 		return false, pass(r)
 	}
 	tag := r.Tag(r.Header(), packet.Opened)
-	if ValidTag(tag, len(Levels(tag))) {
+	if mayWrite(tag) {
 		r.bind(packet, tag)
 	}
 	return true, pass(r)
@@ -205,6 +212,7 @@ func (r *Recorder) bind(packet openPacket, tag string) {
 func pass(r *Recorder) error {
 	r.passing = true
 	r.fresh = false
+	hideFrom(r, r.status)
 	r.ResponseWriter.WriteHeader(r.status)
 	unstock(r)
 	if len(r.held) > 0 {
@@ -217,4 +225,11 @@ func pass(r *Recorder) error {
 		_ = r.FlushError() // a writer that cannot flush takes the rest all the same
 	}
 	return nil
+}
+
+// hideFrom takes out of the headers what the reply loses.
+func hideFrom(r *Recorder, status int) {
+	if r.Cookies != nil {
+		Hide(r.Cookies, r.Header(), status)
+	}
 }

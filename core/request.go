@@ -92,12 +92,12 @@ func (r Request) IsHandshake() bool {
 }
 
 // Tag returns the tag of a bound session ID, and "" when the session ID is not
-// a bound one: see [Split].
-func (r Request) Tag(levels int) string {
+// one that is bound by a tag of this form: see [Split].
+func (r Request) Tag(form TagForm) string {
 	if r.repeated {
 		return ""
 	}
-	tag, _, _ := Split(r.SID, levels)
+	tag, _, _ := Split(r.SID, form)
 	return tag
 }
 

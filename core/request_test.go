@@ -29,7 +29,7 @@ func TestParseRequest(t *testing.T) {
 		{name: "two versions", query: "EIO=4&EIO=3", ours: true, handshake: true},
 		{name: "an empty sid is no sid", query: "EIO=4&sid=&transport=polling", ours: true, version: 4, transport: "polling", handshake: true},
 		{name: "a node's own sid", query: "EIO=4&sid=abcdefghij0123456789", ours: true, version: 4, sid: "abcdefghij0123456789"},
-		{name: "a bound sid", query: "EIO=4&sid=AAAAAAAAAAA.abc&t=1", ours: true, version: 4, sid: "AAAAAAAAAAA.abc", tag: "AAAAAAAAAAA"},
+		{name: "a bound sid", query: "EIO=4&sid=T.abc&t=1", ours: true, version: 4, sid: "T.abc", tag: "T"},
 		{name: "a bound sid whose own part is percent-encoded", query: "EIO=4&sid=T.a%2Bb", ours: true, version: 4, sid: "T.a%2Bb", tag: "T"},
 		{name: "a sid in a longer name", query: "EIO=4&xsid=T.a", ours: true, version: 4, handshake: true},
 		{name: "a sid behind one in a longer name", query: "EIO=4&xsid=U.b&sid=T.a", ours: true, version: 4, sid: "T.a", tag: "T"},
@@ -55,7 +55,7 @@ func TestParseRequest(t *testing.T) {
 			if got := req.IsHandshake(); got != tc.handshake {
 				t.Errorf("IsHandshake = %v, want %v", got, tc.handshake)
 			}
-			if got := req.Tag(1); got != tc.tag {
+			if got := req.Tag(letters(1)); got != tc.tag {
 				t.Errorf("Tag = %q, want %q", got, tc.tag)
 			}
 		})
@@ -63,7 +63,7 @@ func TestParseRequest(t *testing.T) {
 }
 
 func TestUnbind(t *testing.T) {
-	longest := strings.Repeat("x", 3*maxSID)
+	longest := strings.Repeat("%2F", maxSID)
 	cases := []struct{ name, query, want, sid string }{
 		{"a bound sid loses its tag", "EIO=4&sid=T.abc&t=1", "EIO=4&sid=abc&t=1", "abc"},
 		{"only the first separator counts", "EIO=4&sid=T.a.b", "EIO=4&sid=a.b", "a.b"},
@@ -71,6 +71,8 @@ func TestUnbind(t *testing.T) {
 		{"the longest sid", "EIO=4&sid=T." + longest, "EIO=4&sid=" + longest, longest},
 		{"an over-long sid stays", "EIO=4&sid=T.x" + longest, "EIO=4&sid=T.x" + longest, "T.x" + longest},
 		{"an over-long tag stays", "EIO=4&sid=" + strings.Repeat("T", 65) + ".a", "EIO=4&sid=" + strings.Repeat("T", 65) + ".a", strings.Repeat("T", 65) + ".a"},
+		{"a tag of another form stays", "EIO=4&sid=eyJhbGciOiJIUzI1NiJ9.e30.abc", "EIO=4&sid=eyJhbGciOiJIUzI1NiJ9.e30.abc", "eyJhbGciOiJIUzI1NiJ9.e30.abc"},
+		{"a sid that is too long to have been bound stays", "EIO=4&sid=T." + strings.Repeat("x", maxSID+1), "EIO=4&sid=T." + strings.Repeat("x", maxSID+1), "T." + strings.Repeat("x", maxSID+1)},
 		{"a bad tag stays", "EIO=4&sid=T!.abc", "EIO=4&sid=T!.abc", "T!.abc"},
 		{"a tag alone stays", "EIO=4&sid=T.", "EIO=4&sid=T.", "T."},
 		{"no tag stays", "EIO=4&sid=.abc", "EIO=4&sid=.abc", ".abc"},
@@ -81,7 +83,7 @@ func TestUnbind(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			r := httptest.NewRequest(http.MethodGet, "/socket.io/?"+tc.query, http.NoBody)
 			req, _ := ParseRequest(r.URL.RawQuery)
-			if sid := req.Unbind(r, req.Tag(1)); sid != tc.sid {
+			if sid := req.Unbind(r, req.Tag(letters(1))); sid != tc.sid {
 				t.Errorf("sid = %q, want %q", sid, tc.sid)
 			}
 			if r.URL.RawQuery != tc.want {
@@ -98,7 +100,7 @@ func TestUnbindWithARequestURIThatDiffers(t *testing.T) {
 	r := httptest.NewRequest(http.MethodGet, "/socket.io/?EIO=4&sid=T.abc", http.NoBody)
 	r.RequestURI = "/socket.io/?EIO=4;sid=T.abc"
 	req, _ := ParseRequest(r.URL.RawQuery)
-	req.Unbind(r, req.Tag(1))
+	req.Unbind(r, req.Tag(letters(1)))
 	if r.RequestURI != "/socket.io/?EIO=4&sid=abc" || r.URL.RawQuery != "EIO=4&sid=abc" {
 		t.Errorf("RequestURI = %q, RawQuery = %q", r.RequestURI, r.URL.RawQuery)
 	}

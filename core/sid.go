@@ -27,27 +27,34 @@ func Bind(tag, sid string) string {
 }
 
 // Split is the inverse of [Bind] for a session ID as it stands in a query, with
-// a tag of so many levels. It reports false, and returns sid as it is, when sid
-// has no valid tag (see [ValidTag]), nothing behind it, or more than a bound
-// session ID can have.
-func Split(sid string, levels int) (tag, rest string, bound bool) {
+// a tag of a form. It reports false, and returns sid as it is, when sid has no
+// tag of that form, nothing behind it, or more than a bound session ID can have.
+func Split(sid string, form TagForm) (tag, rest string, bound bool) {
 	end := strings.Index(sid, separator)
-	for level := 1; level < levels && end >= 0; level++ {
+	for level := 1; level < form.Levels && end >= 0; level++ {
 		next := strings.Index(sid[end+1:], separator)
 		if next < 0 {
 			return "", sid, false
 		}
 		end += 1 + next
 	}
-	if end < 0 || !ValidTag(sid[:end], levels) {
+	if end < 0 || !form.Valid(sid[:end]) {
 		return "", sid, false
 	}
 	rest = sid[end+len(separator):]
-	// A query may take three bytes for one.
-	if rest == "" || len(rest) > 3*maxSID {
+	if rest == "" || !fits(rest) {
 		return "", sid, false
 	}
 	return sid[:end], rest, true
+}
+
+// fits reports whether a session ID as it stands in a query is short enough to
+// have been bound. A query may take three bytes for one.
+func fits(raw string) bool {
+	if len(raw) <= maxSID {
+		return true
+	}
+	return len(raw) <= 3*maxSID && len(raw)-2*strings.Count(raw, "%") <= maxSID
 }
 
 // Printable returns a session ID for logs and headers: as it is, or "" when it

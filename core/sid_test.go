@@ -17,29 +17,50 @@ func TestTagIsAFunctionOfSecretAndAddress(t *testing.T) {
 	if NewTagger("key").Tag("10.0.0.2:3000") == NewTagger("key").Tag("10.0.0.1:3000") {
 		t.Error("two addresses have one tag")
 	}
-	if tag := NewTagger("key").Tag(""); !ValidTag(tag, 1) || len(tag) != 11 {
+	if tag := NewTagger("key").Tag(""); !UpstreamTags.Valid(tag) || len(tag) != 11 {
 		t.Errorf("tag %q is not one", tag)
 	}
 }
 
-func TestValidTag(t *testing.T) {
-	for _, tag := range []string{"a", "Az09-_", strings.Repeat("x", 64)} {
-		if !ValidTag(tag, 1) {
+// letters is the form of tags whose levels are single bytes, for tests that are
+// easy to read.
+func letters(levels int) TagForm {
+	return TagForm{Levels: levels, Length: 1, Alphabet: tagAlphabet}
+}
+
+func TestUpstreamTags(t *testing.T) {
+	for _, tag := range []string{"LOui6yj7YOE", "AAAAAAAAAAA", "-_-_-_-_-_8", NewTagger("key").Tag("x")} {
+		if !UpstreamTags.Valid(tag) {
 			t.Errorf("%q is refused", tag)
 		}
 	}
-	for _, tag := range []string{"", "a.b", "a b", "a\r\nb", "a;b", "a=b", "ä", "%41", strings.Repeat("x", 65)} {
-		if ValidTag(tag, 1) {
+	for _, tag := range []string{
+		"", "LOui6yj7YO", "LOui6yj7YOEE", // another length
+		"LOui6yj7YOF", "AAAAAAAAAA_", // bits that no tag has
+		"LOui6 j7YOE", "LOui6\r\n7YOE", "LOui6;j7YOE", "LOui6=j7YOE", "LOui6.j7YOE", "LOui6%417OE", "LOui6äj7YO",
+	} {
+		if UpstreamTags.Valid(tag) {
 			t.Errorf("%q is taken", tag)
 		}
 	}
-	for _, tag := range []string{"a.b", strings.Repeat("x", 64) + "." + strings.Repeat("y", 64)} {
-		if !ValidTag(tag, 2) {
+}
+
+func TestUpstreamTagsAreThoseOfTaggers(t *testing.T) {
+	for _, address := range strings.Split("a b c d e f g h i j k l m n o p q r s t u v w x y z", " ") {
+		if tag := NewTagger("").Tag(address); !UpstreamTags.Valid(tag) {
 			t.Errorf("%q is refused", tag)
 		}
 	}
-	for _, tag := range []string{"", "a", ".", "a.", ".b", "a.b.c", "a..b", "a.b c", strings.Repeat("x", 65) + ".b"} {
-		if ValidTag(tag, 2) {
+}
+
+func TestTagFormWithLevels(t *testing.T) {
+	for _, tag := range []string{"a.b", "a.", ".b"} {
+		if !letters(2).Valid(tag) {
+			t.Errorf("%q is refused", tag)
+		}
+	}
+	for _, tag := range []string{"", "a", ".", "..", "a.b.c", "a..b", "a. ", "aa.b", strings.Repeat(".", 1<<20)} {
+		if letters(2).Valid(tag) {
 			t.Errorf("%q is taken for a tag of two levels", tag)
 		}
 	}
@@ -55,14 +76,30 @@ func TestSplitWithLevels(t *testing.T) {
 		{"two levels", "a.b.c", 2, "a.b", "c"},
 		{"two levels before a sid with a separator", "a.b.c.d", 2, "a.b", "c.d"},
 		{"too few levels", "a.b", 2, "", "a.b"},
-		{"an empty level", "a..c", 2, "", "a..c"},
+		{"an inner level that the session does not pass", "a..c", 2, "a.", "c"},
+		{"an outer level that the session does not pass", ".b.c", 2, ".b", "c"},
+		{"no level that the session passes", "..c", 2, "", "..c"},
 		{"no sid behind them", "a.b.", 2, "", "a.b."},
 		{"no level at all", "abc", 2, "", "abc"},
+		{"a level of another form", "a.bb.c", 2, "", "a.bb.c"},
 	}
 	for _, tc := range cases {
-		tag, rest, bound := Split(tc.sid, tc.levels)
+		tag, rest, bound := Split(tc.sid, letters(tc.levels))
 		if tag != tc.tag || rest != tc.rest || bound != (tc.tag != "") {
 			t.Errorf("%s: %q, %q, %v, want %q, %q", tc.name, tag, rest, bound, tc.tag, tc.rest)
+		}
+	}
+}
+
+func TestJoinLevels(t *testing.T) {
+	for want, levels := range map[string][]string{"a": {"a"}, "a.b": {"a", "b"}, "a.": {"a", ""}, ".b": {"", "b"}} {
+		if got := JoinLevels(levels); got != want {
+			t.Errorf("JoinLevels(%q) = %q, want %q", levels, got, want)
+		}
+	}
+	for _, levels := range [][]string{{""}, {"", ""}} {
+		if got := JoinLevels(levels); got != "" {
+			t.Errorf("JoinLevels(%q) = %q", levels, got)
 		}
 	}
 }

@@ -41,13 +41,13 @@ func stockNumber(body []byte, key string) string {
 }
 
 // StockSetCookie returns what matches a line of Set-Cookie that gives the only
-// one of the names a tag of one level for its value. Its part 1 is the tag.
-// Where there are several names, it matches nothing.
-func StockSetCookie(names []string) *regexp.Regexp {
-	if len(names) != 1 {
+// one of the names a tag of a form of one level for its value. Its part 1 is the
+// tag. Where there are several names, it matches nothing.
+func StockSetCookie(names []string, form TagForm) *regexp.Regexp {
+	if len(names) != 1 || form.Levels != 1 {
 		return regexp.MustCompile(nothing)
 	}
-	return regexp.MustCompile(`^` + regexp.QuoteMeta(names[0]) + `=(` + stockLevel + `);`)
+	return regexp.MustCompile(`^` + regexp.QuoteMeta(names[0]) + `=(` + stockTag(form) + `);`)
 }
 
 // BindStock is [Recorder.Close] for a reply that is a stock open packet, with

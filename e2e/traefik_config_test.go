@@ -82,12 +82,16 @@ func (h traefik) dynamic(fronts []front, sites []site) object {
 		routers[name] = router
 		maps.Copy(services, h.services(name, s.upstreams))
 	}
-	return object{"http": object{"routers": routers, "services": services, "middlewares": object{
+	http := object{"routers": routers, "services": services, "middlewares": object{
 		plugin:     object{"plugin": object{"affinity": h.pluginOptions()}},
 		compress:   object{"compress": object{}},
 		retry:      object{"retry": object{"attempts": 10}},
 		generation: object{"headers": object{"customResponseHeaders": object{"X-Generation": fmt.Sprint(h.generation)}}},
-	}}}
+	}}
+	if h.change != nil {
+		h.change(http)
+	}
+	return object{"http": http}
 }
 
 // tag is the pattern of the tags that clients are given.

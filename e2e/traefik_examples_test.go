@@ -25,7 +25,7 @@ func TestTraefikRunsTheExamples(t *testing.T) {
 			path := filepath.Join(home, name)
 			require.NoError(t, os.WriteFile(path, []byte(dynamic), 0o600))
 
-			f := front{url: "http://" + freeAddress(t), tag: traefikPlugin.tag(), greets: true}
+			f := front{url: "http://" + freeAddress(t), tag: traefikPlugin.tag()}
 			static := readExample(t, "static.yml")
 			static = replaced(t, static, ":80", strings.TrimPrefix(f.url, "http://"))
 			static = replaced(t, static, "/etc/traefik/dynamic.yml", path)

@@ -161,8 +161,13 @@ func TestTraefikHandsOnTheRequest(t *testing.T) {
 		},
 		{
 			name:   "a tag with more levels than there are",
+			method: http.MethodGet, query: "EIO=4&transport=polling&sid=0123456789abcdef." + e.sid,
+			uri: "EIO=4&transport=polling&sid=" + e.sid, cookies: []string{innerCookie + "=0123456789abcdef"},
+		},
+		{
+			name:   "a tag of another form",
 			method: http.MethodGet, query: "EIO=4&transport=polling&sid=a." + e.sid,
-			uri: "EIO=4&transport=polling&sid=" + e.sid, cookies: []string{innerCookie + "=a"},
+			uri: "EIO=4&transport=polling&sid=a." + e.sid,
 		},
 		{
 			name:   "a session that is not bound",

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -45,7 +46,11 @@ type traefik struct {
 	// checkInterval is that of the health check. Default: 100ms
 	checkInterval string
 	generation    int
-	expects       []string // parts of the error lines that its log may have
+
+	// change changes the dynamic configuration, from its key http on.
+	change func(http object)
+
+	expects []string // parts of the error lines that its log may have
 }
 
 var (
@@ -98,7 +103,7 @@ func (h traefik) start(t *testing.T, sites ...site) *runningTraefik {
 		r.fronts = append(r.fronts, front{
 			url:    scheme + freeAddress(t),
 			tag:    h.tag(),
-			greets: true,
+			greets: !slices.Contains(h.chain, plugin),
 			gives:  h.options["exposeCookie"] == true,
 			uneven: h.strategy != "", // the others go by chance, or by time
 		})

@@ -37,11 +37,12 @@ type Config struct {
 	// a reload of the dynamic configuration. Default: 1000000.
 	MaxSessions int `json:"maxSessions,omitempty" toml:"maxSessions,omitempty" yaml:"maxSessions,omitempty"`
 
-	// ExposeCookie leaves Traefik's Set-Cookie on the reply to a handshake poll,
-	// for clients that keep cookies and are to come back to the same server.
-	// When it is false, the sticky cookie of a polling session stays in the
-	// proxy. (That of a session that begins with a WebSocket does not: there,
-	// the reply is out of the middleware's hands.) Default: false.
+	// ExposeCookie leaves the sticky cookie to clients, for those that keep
+	// cookies and are to come back to the same server. A client that has the
+	// cookie of a server that is dead or leaving goes there, until Traefik's
+	// health check has found out; only handshakes that fail set no cookie. When
+	// it is false, no reply to an Engine.IO request sets the sticky cookie, and a
+	// request that opens a session does not bring it to Traefik. Default: false.
 	ExposeCookie bool `json:"exposeCookie,omitempty" toml:"exposeCookie,omitempty" yaml:"exposeCookie,omitempty"`
 
 	// Unknown has the options that are none of the above. Traefik puts them

@@ -6,7 +6,8 @@
 // handshake it takes the value of the sticky cookie that Traefik's load balancer
 // sets, and binds it to the session ID that the client gets; on every later
 // request it takes it off again and gives it to Traefik as that cookie. Which
-// servers there are and which are fit stays Traefik's own affair.
+// servers there are and which are fit stays Traefik's own affair. The cookie
+// stays inside the proxy, unless ExposeCookie is set.
 //
 // Traefik runs the package in its interpreter, Yaegi, so it uses the standard
 // library and package core only.

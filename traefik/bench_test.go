@@ -1,0 +1,51 @@
+package traefik
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+)
+
+// BenchmarkRequest measures what the middleware itself does for a request. In
+// the interpreter: bin/yaegi test -bench Request, with the GOPATH of make
+// test-yaegi.
+func BenchmarkRequest(b *testing.B) {
+	cases := []struct{ name, query string }{
+		{"a poll", polling + "&t=sax6fk6i&sid=" + value + ".rYvVOSuxstMYwaX_AAAA"},
+		{"a poll with parameters of the application", "shop=1&" + polling + "&t=sax6fk6i&sid=" + value + ".rYvVOSuxstMYwaX_AAAA&Auth=x"},
+		{"a poll of Engine.IO 3", polling3 + "&t=sax6fk6i&sid=rYvVOSuxstMYwaX_AAAA"},
+		{"a handshake", polling + "&t=sax6fk6i"},
+		{"a handshake with parameters of the application", "shop=1&" + polling + "&t=sax6fk6i&Auth=x"},
+		{"another request", "page=1&sort=name"},
+	}
+	body := []byte(`0{"sid":"rYvVOSuxstMYwaX_AAAA","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}`)
+	next := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		header := w.Header()
+		if r.Header["Cookie"] == nil {
+			header["Set-Cookie"] = []string{cookie + "=" + value + "; Path=/"}
+		}
+		header["Content-Length"] = []string{"118"}
+		w.WriteHeader(http.StatusOK)
+		_, _ = w.Write(body)
+	})
+	config := CreateConfig()
+	config.CookieNames = []string{cookie}
+	handler, err := New(nil, next, config, "bench@file") //nolint:staticcheck // it is not looked at
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, tc := range cases {
+		tc := tc
+		b.Run(tc.name, func(b *testing.B) {
+			b.ReportAllocs()
+			r := httptest.NewRequest(http.MethodGet, "/socket.io/?"+tc.query, http.NoBody)
+			uri := r.RequestURI
+			for i := 0; i < b.N; i++ {
+				r.RequestURI = uri
+				r.URL.RawQuery = tc.query
+				delete(r.Header, "Cookie")
+				handler.ServeHTTP(httptest.NewRecorder(), r)
+			}
+		})
+	}
+}
