@@ -39,11 +39,13 @@ type Sessions struct {
 	// entries has the place of each session in its queue, by its ID. Sessions of
 	// one ID follow one another.
 	entries map[string]*list.Element
-	// shares has the shares that have sessions, largest the one that a session
-	// was dropped from last, and next the one whose turn it is to be tidied.
-	shares  []*Share
-	largest *Share
-	next    int
+	// shares has the shares that have sessions, as *Share. The last one is the
+	// one that was tidied last. Lists are what Yaegi can hold of a type that
+	// refers to this one.
+	shares *list.List
+	// largest is the place of the share that a session was dropped from last, or
+	// nil.
+	largest *list.Element
 }
 
 // learned is an entry of Sessions.
@@ -63,6 +65,7 @@ func NewSessions(most int) *Sessions {
 		now:     func() time.Duration { return time.Since(start) },
 		max:     most,
 		entries: map[string]*list.Element{},
+		shares:  list.New(),
 	}
 }
 
@@ -93,20 +96,23 @@ func (s *Sessions) Tidy() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
-	for _, share := range s.shares {
-		for _, queue := range share.queues {
+	for at := s.shares.Front(); at != nil; at = at.Next() {
+		for _, queue := range at.Value.(*Share).queues {
 			if queue.Back().Value.(*learned).expiry > now {
 				return
 			}
 		}
 	}
-	for _, share := range s.shares {
+	for at := s.shares.Front(); at != nil; at = at.Next() {
+		share := at.Value.(*Share)
 		share.queues = map[time.Duration]*list.List{}
 		share.count = 0
+		share.place = nil
 	}
+	s.shares.Init()
+	s.largest = nil
 	s.entries = map[string]*list.Element{}
 	s.count = 0
-	s.shares, s.largest = nil, nil
 }
 
 // Len returns how many sessions are remembered. Some of them may have expired.
@@ -138,12 +144,13 @@ func (s *Sessions) relink(old, place *list.Element) {
 // one each time.
 func (s *Sessions) expire(h *Share) {
 	s.expireIn(h)
-	s.next++
-	if s.next >= len(s.shares) {
-		s.next = 0
+	next := s.shares.Front()
+	if next == nil {
+		return
 	}
-	if s.next < len(s.shares) && s.shares[s.next] != h {
-		s.expireIn(s.shares[s.next])
+	s.shares.MoveToBack(next)
+	if next != h.place {
+		s.expireIn(next.Value.(*Share))
 	}
 }
 
@@ -172,16 +179,19 @@ func (s *Sessions) drop(h *Share) {
 // fullest returns a share that has more than its part of a full table. One that
 // had is asked first, as there may be thousands.
 func (s *Sessions) fullest(h *Share) *Share {
-	if s.largest != nil && s.largest.count > s.max/len(s.shares) {
-		return s.largest
-	}
-	s.largest = h
-	for _, share := range s.shares {
-		if share.count > s.largest.count {
-			s.largest = share
+	if s.largest != nil {
+		if largest := s.largest.Value.(*Share); largest.count > s.max/s.shares.Len() {
+			return largest
 		}
 	}
-	return s.largest
+	largest := h
+	for at := s.shares.Front(); at != nil; at = at.Next() {
+		if share := at.Value.(*Share); share.count > largest.count {
+			largest = share
+		}
+	}
+	s.largest = largest.place
+	return largest
 }
 
 // forgetSame makes room for a session among those of its ID.
@@ -205,17 +215,4 @@ func (s *Sessions) forget(place *list.Element) {
 	s.relink(place, entry.same)
 	entry.share.remove(place)
 	s.count--
-}
-
-// detach takes a share without sessions out of those that have any.
-func (s *Sessions) detach(h *Share) {
-	for i, share := range s.shares {
-		if share == h {
-			s.shares = append(s.shares[:i], s.shares[i+1:]...)
-			break
-		}
-	}
-	if s.largest == h {
-		s.largest = nil
-	}
 }

@@ -221,8 +221,8 @@ func TestSessionsMoveToTheShareThatUsesThem(t *testing.T) {
 			t.Fatalf("session %d is not found", i)
 		}
 	}
-	if old.count != 0 || used.count != most || len(old.table.shares) != 1 {
-		t.Errorf("%d and %d entries in %d shares", old.count, used.count, len(old.table.shares))
+	if old.count != 0 || used.count != most || old.table.shares.Len() != 1 {
+		t.Errorf("%d and %d entries in %d shares", old.count, used.count, old.table.shares.Len())
 	}
 	*now += 44 * time.Second
 	if used.find("7") != "T" {

@@ -16,6 +16,9 @@ const maxQueues = 64
 type Share struct {
 	table *Sessions
 	count int
+	// place is that of the share among those of the table that have sessions,
+	// or nil.
+	place *list.Element
 	// queues has the sessions of each lifetime, as *learned, in the order of
 	// their last use, and so of their expiry.
 	queues map[time.Duration]*list.List
@@ -92,7 +95,7 @@ func (h *Share) add(entry *learned) *list.Element {
 		h.queues[entry.lifetime] = queue
 	}
 	if h.count == 0 {
-		h.table.shares = append(h.table.shares, h)
+		h.place = h.table.shares.PushBack(h)
 	}
 	entry.share = h
 	h.count++
@@ -107,9 +110,19 @@ func (h *Share) remove(place *list.Element) {
 	if queue.Len() == 0 {
 		delete(h.queues, entry.lifetime)
 	}
-	if h.count--; h.count == 0 {
-		h.table.detach(h)
+	h.count--
+	if h.count == 0 {
+		h.leave()
 	}
+}
+
+// leave takes a share without sessions out of those that have any.
+func (h *Share) leave() {
+	h.table.shares.Remove(h.place)
+	if h.table.largest == h.place {
+		h.table.largest = nil
+	}
+	h.place = nil
 }
 
 // renew has an entry that the share uses live for its lifetime from now.
