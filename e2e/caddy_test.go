@@ -14,8 +14,10 @@ import (
 // caddy is the host Caddy, with a way to write a site's upstreams in its
 // Caddyfile.
 type caddy struct {
-	proxy func(upstreams string) string
-	gives bool // a cookie to every client
+	proxy   func(upstreams string) string
+	gives   bool     // a cookie to every client
+	race    bool     // built with the race detector
+	expects []string // parts of the error lines that its log may have
 }
 
 var (
@@ -55,7 +57,7 @@ func caddyPolicy(policy string) caddy {
 func (c caddy) serve(t *testing.T, sites ...site) []front {
 	t.Helper()
 	fronts, blocks := c.sites(t, sites...)
-	running := startCaddy(t, blocks, fronts...)
+	running := c.start(t, blocks, fronts...)
 	for i := range fronts {
 		fronts[i].proxy, fronts[i].profile = running.process, running.admin
 	}
@@ -95,29 +97,57 @@ func (c caddy) block(f front, s site) string {
 type runningCaddy struct {
 	*process
 	admin string // host:port
+
+	// expects has parts of the error lines that the log may have.
+	expects []string
 }
 
 // startCaddy runs Caddy with these sites until the test ends, and returns it
-// once all fronts answer. It keeps its files in a directory of the test's.
+// once all fronts answer.
 func startCaddy(t *testing.T, sites string, fronts ...front) *runningCaddy {
 	t.Helper()
-	home := t.TempDir()
-	c := &runningCaddy{admin: freeAddress(t)}
-	config := filepath.Join(home, "Caddyfile")
-	require.NoError(t, os.WriteFile(config, []byte(c.caddyfile(sites)), 0o600))
-	env := []string{"HOME=" + home, "XDG_DATA_HOME=" + home, "XDG_CONFIG_HOME=" + home}
-	c.process = startTethered(t, "caddy", env, caddyBinary, "run", "--config", config, "--adapter", "caddyfile")
-	for _, f := range fronts {
-		f.requireAnswers(t, c.process)
-	}
-	return c
+	return caddy{}.start(t, sites, fronts...)
 }
 
+// start runs Caddy with these sites until the test ends, checks then what its
+// log has said, and returns it once all fronts answer. It keeps its files in a
+// directory of the test's.
+func (c caddy) start(t *testing.T, sites string, fronts ...front) *runningCaddy {
+	t.Helper()
+	binary := caddyBinary
+	if c.race {
+		binary = buildRaceCaddy(t)
+	}
+	home := t.TempDir()
+	running := &runningCaddy{admin: freeAddress(t), expects: c.expects}
+	config := filepath.Join(home, "Caddyfile")
+	require.NoError(t, os.WriteFile(config, []byte(running.caddyfile(sites)), 0o600))
+	env := []string{"HOME=" + home, "XDG_DATA_HOME=" + home, "XDG_CONFIG_HOME=" + home}
+	t.Cleanup(func() { // once it has ended
+		if running.process != nil {
+			assertQuietCaddy(t, running.log.String(), running.expects)
+		}
+	})
+	running.process = startTethered(t, "caddy", env, binary, "run", "--config", config, "--adapter", "caddyfile")
+	for _, f := range fronts {
+		f.requireAnswers(t, running.process)
+	}
+	return running
+}
+
+// caddyfile writes a Caddyfile with these sites. Its log has what net/http has
+// to complain of, which is for debugging, to Caddy.
 func (c *runningCaddy) caddyfile(sites string) string {
 	return "{\nadmin " + c.admin + `
 default_bind 127.0.0.1
 skip_install_trust
 auto_https disable_redirects
+log stdlib {
+	output stderr
+	format json
+	level DEBUG
+	include http.stdlib
+}
 }
 ` + sites
 }
@@ -125,7 +155,7 @@ auto_https disable_redirects
 // load replaces the running config, as caddy reload does.
 func (c *runningCaddy) load(t *testing.T, sites string) {
 	t.Helper()
-	resp, err := http.Post("http://"+c.admin+"/load", "text/caddyfile", strings.NewReader(c.caddyfile(sites)))
+	resp, err := guarded.Post("http://"+c.admin+"/load", "text/caddyfile", strings.NewReader(c.caddyfile(sites)))
 	require.NoError(t, err)
 	defer func() { _ = resp.Body.Close() }()
 	said, err := io.ReadAll(resp.Body)

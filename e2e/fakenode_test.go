@@ -101,6 +101,13 @@ func stockOpenPacket() string {
 		`","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}`
 }
 
+// shortOpenPacket is one whose session has expired by the time that anybody looks
+// for it.
+func shortOpenPacket() string {
+	packet := strings.Replace(stockOpenPacket(), `"pingInterval":25000`, `"pingInterval":1`, 1)
+	return strings.Replace(packet, `"pingTimeout":20000`, `"pingTimeout":1`, 1)
+}
+
 // framed is a packet as Engine.IO 3 frames it.
 func framed(packet string) string {
 	return fmt.Sprintf("%d:%s", len(packet), packet)

@@ -21,7 +21,8 @@
 // and over plain HTTP: GET /health says "ok", GET /whoami says
 // {"node": name, "clients": open Engine.IO sessions, "waiting": those of them
 // whose poll waits here for something to be said, "preflights": OPTIONS
-// requests seen}, and GET /page/ is a page for browsers: see page.js.
+// requests seen that have a session ID, "strays": those of them whose session
+// was never here}, and GET /page/ is a page for browsers: see page.js.
 //
 // POST /news emits "news" {node, number} to all clients; the number is 1, then 2
 // and so on.
@@ -85,6 +86,8 @@ if (flags.socketio === "4") {
 }
 
 let preflights = 0;
+let strays = 0;
+const opened = new Set(); // the IDs of all Engine.IO sessions that were ever here
 
 const server = http.createServer((req, res) => {
   const path = req.url.split("?", 1)[0];
@@ -93,7 +96,7 @@ const server = http.createServer((req, res) => {
   } else if (req.method === "GET" && path === "/whoami") {
     const sessions = Object.values(io.engine.clients);
     const waiting = sessions.filter(({ transport }) => transport.name === "polling" && transport.writable);
-    const answer = JSON.stringify({ node: name, clients: sessions.length, waiting: waiting.length, preflights });
+    const answer = JSON.stringify({ node: name, clients: sessions.length, waiting: waiting.length, preflights, strays });
     res.writeHead(200, { "Content-Type": "application/json" }).end(answer);
   } else if (req.method === "POST" && path === "/news") {
     broadcast();
@@ -110,8 +113,14 @@ const io =
     ? new (require("socket.io").Server)(server, options)
     : require("socket.io-2")(server, options);
 
+io.engine.on("connection", ({ id }) => opened.add(id));
+
 server.prependListener("request", (req) => {
-  if (req.method === "OPTIONS") preflights++;
+  if (req.method !== "OPTIONS") return;
+  const sid = new URL(req.url, "http://node").searchParams.get("sid");
+  if (sid === null) return; // of a session that is about to be
+  preflights++;
+  if (!opened.has(sid)) strays++;
 });
 
 if (flags.trace) {
