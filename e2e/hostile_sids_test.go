@@ -135,8 +135,11 @@ func testHostileSids(t *testing.T, h host, takes int) {
 			// A tag has no dot, and nothing else here begins with T. The sids of
 			// Engine.IO 3 have none, and arrive as they are.
 			for query, arrives := range map[string]string{query: tc.arrives, strings.Replace(query, "4", "3", 1): tc.sid} {
+				want := query + strings.ReplaceAll(arrives, "T", tag)
 				for _, target := range send(t, query+strings.ReplaceAll(tc.sid, "T", tag), "", tc.refused) {
-					assert.True(t, target == query+strings.ReplaceAll(arrives, "T", tag), "arrived as %.200q", target)
+					if target != want { // it may have a million bytes
+						assert.Fail(t, "another target", "arrived as %.200q", target)
+					}
 				}
 			}
 		})
