@@ -83,7 +83,9 @@ func TestTraefikHoldsAHundredSockets(t *testing.T) {
 	for _, transport := range transports {
 		beside := setting{messages: 2}.crowdOf(f, transport)
 		beside.MaxBytes = 2000
-		beside.run(t).assertHeld(t)
+		o := beside.run(t)
+		o.assertHeld(t)
+		o.assertSpread(t, nodes)
 	}
 	o := talking.finish(t)
 	o.assertHeld(t)
