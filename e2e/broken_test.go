@@ -52,7 +52,7 @@ var breakings = []breaking{
 	{
 		name: "a node that answers byte by byte",
 		node: func(a asked, all <-chan struct{}) {
-			came(all)
+			receive(all)
 			for _, c := range []byte(wholeReply()) {
 				_, _ = a.Write([]byte{c})
 			}
@@ -89,7 +89,7 @@ var breakings = []breaking{
 		node: func(a asked, _ <-chan struct{}) { a.until() },
 		client: func(conn *net.TCPConn, request string, all <-chan struct{}) string {
 			_, _ = io.WriteString(conn, request)
-			came(all)
+			receive(all)
 			return ""
 		},
 		gets: getsNothing,
@@ -99,7 +99,7 @@ var breakings = []breaking{
 		node: func(a asked, _ <-chan struct{}) { a.until() },
 		client: func(conn *net.TCPConn, request string, all <-chan struct{}) string {
 			_, _ = io.WriteString(conn, request)
-			came(all)
+			receive(all)
 			_ = conn.CloseWrite()
 			return rest(conn)
 		},
@@ -113,7 +113,7 @@ var breakings = []breaking{
 		},
 		client: func(conn *net.TCPConn, request string, all <-chan struct{}) string {
 			_, _ = io.WriteString(conn, request)
-			came(all)
+			receive(all)
 			return ""
 		},
 		gets: getsNothing,
@@ -128,7 +128,7 @@ var breakings = []breaking{
 		},
 		client: func(conn *net.TCPConn, request string, all <-chan struct{}) string {
 			_, _ = io.WriteString(conn, request)
-			came(all)
+			receive(all)
 			_, _ = io.CopyN(io.Discard, conn, 1000)
 			return ""
 		},

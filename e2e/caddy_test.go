@@ -155,7 +155,7 @@ log stdlib {
 // load replaces the running config, as caddy reload does.
 func (c *runningCaddy) load(t *testing.T, sites string) {
 	t.Helper()
-	resp, err := guarded.Post("http://"+c.admin+"/load", "text/caddyfile", strings.NewReader(c.caddyfile(sites)))
+	resp, err := guardedClient.Post("http://"+c.admin+"/load", "text/caddyfile", strings.NewReader(c.caddyfile(sites)))
 	require.NoError(t, err)
 	defer func() { _ = resp.Body.Close() }()
 	said, err := io.ReadAll(resp.Body)

@@ -54,7 +54,7 @@ func testEndlessHandshakes(t *testing.T, h host) {
 			if sent += n; sent != len(begins)+len(part) {
 				continue
 			}
-			if _, told := came(goOn); !told {
+			if _, told := receive(goOn); !told {
 				return false
 			}
 		}

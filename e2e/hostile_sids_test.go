@@ -223,7 +223,7 @@ func (f front) say(t *testing.T, request string) string {
 // dial connects to the front.
 func (f front) dial(t *testing.T) *net.TCPConn {
 	t.Helper()
-	conn, err := net.Dial("tcp", f.address())
+	conn, err := net.DialTimeout("tcp", f.address(), guard)
 	require.NoError(t, err)
 	return conn.(*net.TCPConn)
 }

@@ -56,7 +56,7 @@ func testClientsLeave(t *testing.T, h host) {
 			require.NoError(t, conn.SetDeadline(time.Now().Add(guard)))
 			gone.Go(func() {
 				_, _ = io.WriteString(conn, "GET /socket.io/?EIO=4&transport=polling&t="+number+" HTTP/1.1\r\nHost: "+s.address()+"\r\n\r\n")
-				onMute, asked := came(client)
+				onMute, asked := receive(client)
 				if !asked {
 					t.Errorf("no node was asked for the handshake %s in %s", number, guard)
 				} else if !onMute {

@@ -16,8 +16,9 @@ import (
 // than anything takes: it ends a test that hangs, and decides none.
 const guard = 120 * time.Second
 
-// guarded is the HTTP client for what has no client of its own.
-var guarded = &http.Client{Timeout: guard}
+// guardedClient is the HTTP client of requests that need no other: none of them
+// waits for longer than the guard.
+var guardedClient = &http.Client{Timeout: guard}
 
 // Paths as seen from this directory, where go test runs the tests.
 var (
@@ -54,10 +55,10 @@ func buildRaceCaddy(t *testing.T) string {
 	return raceBinary
 }
 
-// came waits until something comes on a channel or the channel is closed, and
+// receive waits until something comes on a channel or the channel is closed, and
 // reports whether that was within the guard. It ends no test, so any goroutine
 // may call it.
-func came[T any](channel <-chan T) (value T, inTime bool) {
+func receive[T any](channel <-chan T) (value T, inTime bool) {
 	timeout := time.NewTimer(guard)
 	defer timeout.Stop()
 	select {

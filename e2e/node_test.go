@@ -94,7 +94,7 @@ type whoami struct {
 
 func (n *node) whoami(t *testing.T) whoami {
 	t.Helper()
-	resp, err := guarded.Get("http://" + n.addr + "/whoami")
+	resp, err := guardedClient.Get("http://" + n.addr + "/whoami")
 	require.NoError(t, err)
 	defer func() { _ = resp.Body.Close() }()
 	var answer whoami

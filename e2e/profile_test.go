@@ -93,7 +93,7 @@ func (f front) requireSettled(t *testing.T, had int) {
 // profileOf asks the front's program for a profile of itself.
 func (f front) profileOf(t *testing.T, what string) []byte {
 	t.Helper()
-	resp, err := guarded.Get("http://" + f.profile + "/debug/pprof/" + what)
+	resp, err := guardedClient.Get("http://" + f.profile + "/debug/pprof/" + what)
 	require.NoError(t, err)
 	defer func() { _ = resp.Body.Close() }()
 	profile, err := io.ReadAll(resp.Body)
