@@ -66,8 +66,13 @@ func startFake(t *testing.T, answer func(a asked) bool) (address string) {
 	return listener.Addr().String()
 }
 
+// fakeConnections is how many connections all fake nodes have.
+var fakeConnections atomic.Int64
+
 // serveFake reads the requests of a connection. None has a body.
 func serveFake(conn net.Conn, answer func(a asked) bool) {
+	fakeConnections.Add(1)
+	defer fakeConnections.Add(-1)
 	defer func() { _ = conn.Close() }()
 	r := bufio.NewReader(conn)
 	for {

@@ -64,7 +64,7 @@ func (f front) heap(t *testing.T) int {
 func (f front) settledHeap(t *testing.T) int {
 	t.Helper()
 	least, since := f.heap(t), 0
-	for since < 5 {
+	for since < 3 {
 		if now := f.heap(t); now < least {
 			least, since = now, 0
 		} else {
