@@ -13,6 +13,11 @@ FUZZTIME ?= 1m
 SOAK_SESSIONS ?= 1000
 SOAK_MINUTES  ?= 5
 
+# How many handshakes each wave of `make flood` has: tagged, and learned ones.
+# Both are multiples of 500.
+FLOOD_TAGGED  ?= 30000
+FLOOD_LEARNED ?= 10000
+
 # Debian packages that the tests need, each with a command of its own name: a
 # Redis, which a test starts for itself, and a browser, unless CHROMIUM names one.
 DEBIAN_PACKAGES := redis-server $(if $(CHROMIUM),,chromium)
@@ -74,6 +79,12 @@ soak: deps build bin/traefik ## Hold SOAK_SESSIONS real sessions (default 1000) 
 	@echo "==> Soaking each proxy with $(SOAK_SESSIONS) sessions for $(SOAK_MINUTES) minutes"
 	@SOAK_SESSIONS=$(SOAK_SESSIONS) SOAK_MINUTES=$(SOAK_MINUTES) $(AS_XCADDY) \
 		go test -run HoldsManySessionsForLong -count=1 -v -timeout $$(($(SOAK_MINUTES) * 3 + 10))m ./e2e
+
+.PHONY: flood
+flood: deps build bin/traefik ## Flood each proxy with waves of FLOOD_TAGGED (default 30000) and FLOOD_LEARNED (default 10000) handshakes
+	@echo "==> Flooding each proxy with handshakes"
+	@FLOOD_TAGGED=$(FLOOD_TAGGED) FLOOD_LEARNED=$(FLOOD_LEARNED) $(AS_XCADDY) \
+		go test -run BearsAFloodOfHandshakes -count=1 -v -timeout 30m ./e2e
 
 .PHONY: lint
 lint: bin/golangci-lint ## Check the code, its format, and every go.mod

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -64,6 +65,36 @@ func testBrowserSessionsHold(t *testing.T, h host) {
 				assert.Greater(t, len(o.PerNode), 1, "nodes that greeted clients")
 			}
 		})
+	}
+}
+
+func TestCaddyHoldsSessionsOfABrowserBehindCompression(t *testing.T) {
+	testCompressedBrowserSessionsHold(t, caddyShorthand)
+}
+
+func TestTraefikHoldsSessionsOfABrowserBehindCompression(t *testing.T) {
+	testCompressedBrowserSessionsHold(t, traefikPlugin)
+}
+
+// testCompressedBrowserSessionsHold runs clients that ask for compressed replies,
+// as those in Node.js do not, where something compresses them.
+func testCompressedBrowserSessionsHold(t *testing.T, h host) {
+	t.Helper()
+	b := startBrowser(t, browserSettings{Flags: []string{noQUIC}})
+	for _, s := range settings {
+		if !s.compresses() {
+			continue
+		}
+		f := h.serve(t, s.siteOf(s.startNodes(t, "a", "b", "c")))[0]
+		for _, transport := range transports[:2] {
+			t.Run(s.name+", "+strings.Join(transport, " and "), func(t *testing.T) {
+				o := b.run(t, pageCrowd(f, socketIO4Build, transport...))
+				o.assertHeld(t)
+				assert.Greater(t, len(o.PerNode), 1, "nodes that greeted clients")
+				assert.Positive(t, o.Compressed, "replies that came compressed")
+				t.Logf("%s: %d replies came compressed", t.Name(), o.Compressed)
+			})
+		}
 	}
 }
 

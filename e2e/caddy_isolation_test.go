@@ -58,7 +58,7 @@ func tagsOf(t *testing.T, f front, nodes []*node) map[string]string {
 // elsewhere after a second.
 func TestCaddyKeepsNewSessionsOnNodesThatAClientMakesBreakOff(t *testing.T) {
 	nodes := startNodes(t, []string{"a", "b", "c"}, "--trace")
-	f := caddyWith("secret sesame").serve(t, site{upstreams: addresses(nodes)})[0]
+	f := caddyWith("secret sesame").expecting(badGateway).serve(t, site{upstreams: addresses(nodes)})[0]
 	tags := tagsOf(t, f, nodes)
 
 	var all sync.WaitGroup

@@ -18,7 +18,7 @@ func TestCaddySendsARequestThatCrashesANodeToNoOther(t *testing.T) {
 	for name, used := range map[string]bool{"over new connections": false, "over connections that were used": true} {
 		t.Run(name, func(t *testing.T) {
 			nodes := startNodes(t, []string{"a", "b", "c", "d", "e"}, "--crash", "--trace")
-			f := caddyShorthand.serve(t, site{upstreams: addresses(nodes)})[0]
+			f := caddyShorthand.expecting(badGateway).serve(t, site{upstreams: addresses(nodes)})[0]
 			if used {
 				openSessions(t, f, 2*len(nodes))
 			}
@@ -53,7 +53,7 @@ func TestCaddyGivesUpAPinnedNodeThatVanishedAfterOneDial(t *testing.T) {
 	nodes := startNodes(t, []string{"a", "b", "c"}, "--trace")
 	s := site{upstreams: addresses(nodes)}
 	f := caddyWith(transport).serve(t, s)[0]
-	single := caddyWith(transport, "lb_retries 0", "cool_down off").serve(t, site{upstreams: addresses(nodes[:1])})[0]
+	single := caddyWith(transport, "lb_retries 0", "cool_down off").expecting(badGateway).serve(t, site{upstreams: addresses(nodes[:1])})[0]
 	tags := tagsOf(t, f, nodes)
 
 	nodes[0].signal(t, syscall.SIGSTOP)

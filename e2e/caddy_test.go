@@ -14,8 +14,11 @@ import (
 // caddy is the host Caddy, with a way to write a site's upstreams in its
 // Caddyfile.
 type caddy struct {
-	proxy func(upstreams string) string
-	gives bool // a cookie to every client
+	proxy   func(upstreams string) string
+	gives   bool     // a cookie to every client
+	race    bool     // built with the race detector
+	options string   // more global options
+	expects []string // parts of the error lines that its log may have
 }
 
 var (
@@ -55,7 +58,7 @@ func caddyPolicy(policy string) caddy {
 func (c caddy) serve(t *testing.T, sites ...site) []front {
 	t.Helper()
 	fronts, blocks := c.sites(t, sites...)
-	running := startCaddy(t, blocks, fronts...)
+	running := c.start(t, blocks, fronts...)
 	for i := range fronts {
 		fronts[i].proxy, fronts[i].profile = running.process, running.admin
 	}
@@ -96,35 +99,57 @@ type runningCaddy struct {
 	*process
 	admin   string // host:port
 	options string // more global options
+
+	// expects has parts of the error lines that the log may have.
+	expects []string
 }
 
 // startCaddy runs Caddy with these sites until the test ends, and returns it
-// once all fronts answer. It keeps its files in a directory of the test's.
+// once all fronts answer.
 func startCaddy(t *testing.T, sites string, fronts ...front) *runningCaddy {
 	t.Helper()
-	return startCaddyWith(t, "", sites, fronts...)
+	return caddy{}.start(t, sites, fronts...)
 }
 
-// startCaddyWith is startCaddy with more global options.
-func startCaddyWith(t *testing.T, options, sites string, fronts ...front) *runningCaddy {
+// start runs Caddy with these sites until the test ends, checks then what its
+// log has said, and returns it once all fronts answer. It keeps its files in a
+// directory of the test's.
+func (c caddy) start(t *testing.T, sites string, fronts ...front) *runningCaddy {
 	t.Helper()
-	home := t.TempDir()
-	c := &runningCaddy{admin: freeAddress(t), options: options}
-	config := filepath.Join(home, "Caddyfile")
-	require.NoError(t, os.WriteFile(config, []byte(c.caddyfile(sites)), 0o600))
-	env := []string{"HOME=" + home, "XDG_DATA_HOME=" + home, "XDG_CONFIG_HOME=" + home}
-	c.process = startTethered(t, "caddy", env, caddyBinary, "run", "--config", config, "--adapter", "caddyfile")
-	for _, f := range fronts {
-		f.requireAnswers(t, c.process)
+	binary := caddyBinary
+	if c.race {
+		binary = buildRaceCaddy(t)
 	}
-	return c
+	home := t.TempDir()
+	running := &runningCaddy{admin: freeAddress(t), options: c.options, expects: c.expects}
+	config := filepath.Join(home, "Caddyfile")
+	require.NoError(t, os.WriteFile(config, []byte(running.caddyfile(sites)), 0o600))
+	env := []string{"HOME=" + home, "XDG_DATA_HOME=" + home, "XDG_CONFIG_HOME=" + home}
+	t.Cleanup(func() { // once it has ended
+		if running.process != nil {
+			assertQuietCaddy(t, running.log.String(), running.expects)
+		}
+	})
+	running.process = startTethered(t, "caddy", env, binary, "run", "--config", config, "--adapter", "caddyfile")
+	for _, f := range fronts {
+		f.requireAnswers(t, running.process)
+	}
+	return running
 }
 
+// caddyfile writes a Caddyfile with these sites. Its log has what net/http has
+// to complain of, which is for debugging, to Caddy.
 func (c *runningCaddy) caddyfile(sites string) string {
 	return "{\nadmin " + c.admin + `
 default_bind 127.0.0.1
 skip_install_trust
 auto_https disable_redirects
+log stdlib {
+	output stderr
+	format json
+	level DEBUG
+	include http.stdlib
+}
 ` + c.options + `
 }
 ` + sites
@@ -133,7 +158,7 @@ auto_https disable_redirects
 // load replaces the running config, as caddy reload does.
 func (c *runningCaddy) load(t *testing.T, sites string) {
 	t.Helper()
-	resp, err := http.Post("http://"+c.admin+"/load", "text/caddyfile", strings.NewReader(c.caddyfile(sites)))
+	resp, err := guardedClient.Post("http://"+c.admin+"/load", "text/caddyfile", strings.NewReader(c.caddyfile(sites)))
 	require.NoError(t, err)
 	defer func() { _ = resp.Body.Close() }()
 	said, err := io.ReadAll(resp.Body)

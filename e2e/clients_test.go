@@ -68,6 +68,8 @@ type outcome struct {
 	NewsOfOthers    int            `json:"newsOfOthers"`
 	NewsAgain       int            `json:"newsAgain"`
 
+	Compressed int `json:"compressed"` // in a browser
+
 	crowd crowd
 	took  time.Duration
 }
@@ -168,6 +170,13 @@ func (o outcome) assertHeld(t *testing.T) {
 	assert.Equal(t, o.crowd.cookies, o.SetCookies, "cookies set")
 	assert.Equal(t, o.crowd.renamed, o.IDMismatch, "clients with another ID than their node knows them by")
 	o.assertRight(t)
+}
+
+// assertAllFailed checks that every client failed, whether a node had greeted it
+// or not. Each counts once.
+func (o outcome) assertAllFailed(t *testing.T) {
+	t.Helper()
+	assert.Equal(t, o.Clients, o.ErrorCount, "clients that fail, the first of them: %q", o.Errors)
 }
 
 // assertRight checks that whatever was said was said right.

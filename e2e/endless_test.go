@@ -51,8 +51,11 @@ func testEndlessHandshakes(t *testing.T, h host) {
 			if err != nil {
 				return false
 			}
-			if sent += n; sent == len(begins)+len(part) {
-				<-goOn
+			if sent += n; sent != len(begins)+len(part) {
+				continue
+			}
+			if _, told := receive(goOn); !told {
+				return false
 			}
 		}
 		return false
@@ -73,7 +76,11 @@ func testEndlessHandshakes(t *testing.T, h host) {
 			_, err = io.ReadFull(resp.Body, first)
 			require.NoError(t, err)
 			assert.Equal(t, begins, string(first[:len(begins)]), "it cannot be bound any more")
-			goOn <- struct{}{}
+			select {
+			case goOn <- struct{}{}:
+			case <-time.After(guard):
+				require.FailNow(t, "the node has not written its first part", "in %s", guard)
+			}
 			start := time.Now()
 			rest, err := io.Copy(io.Discard, resp.Body)
 			require.NoError(t, err)

@@ -66,8 +66,13 @@ func startFake(t *testing.T, answer func(a asked) bool) (address string) {
 	return listener.Addr().String()
 }
 
+// fakeConnections is how many connections all fake nodes have.
+var fakeConnections atomic.Int64
+
 // serveFake reads the requests of a connection. None has a body.
 func serveFake(conn net.Conn, answer func(a asked) bool) {
+	fakeConnections.Add(1)
+	defer fakeConnections.Add(-1)
 	defer func() { _ = conn.Close() }()
 	r := bufio.NewReader(conn)
 	for {
@@ -99,6 +104,13 @@ var opened atomic.Int64
 func stockOpenPacket() string {
 	return `0{"sid":"` + fmt.Sprintf("%020d", opened.Add(1)) +
 		`","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}`
+}
+
+// shortOpenPacket is one whose session has expired by the time that anybody looks
+// for it.
+func shortOpenPacket() string {
+	packet := strings.Replace(stockOpenPacket(), `"pingInterval":25000`, `"pingInterval":1`, 1)
+	return strings.Replace(packet, `"pingTimeout":20000`, `"pingTimeout":1`, 1)
 }
 
 // framed is a packet as Engine.IO 3 frames it.

@@ -9,7 +9,7 @@ import (
 )
 
 func TestCaddyMovesOnlyTheSessionsOfAKilledNode(t *testing.T) {
-	testANodeIsKilled(t, caddyShorthand, http.StatusBadGateway)
+	testANodeIsKilled(t, caddyShorthand.expecting(badGateway), http.StatusBadGateway)
 }
 
 // Its health check has the interval of the README's example, and comes too late
@@ -43,7 +43,7 @@ func testANodeIsKilled(t *testing.T, h host, status int) {
 // one without requests looks best: the first to come meet both of the dead.
 func TestCaddyMovesTheSessionsOfTwoKilledNodes(t *testing.T) {
 	nodes := startMortals(t, []string{"a", "b", "c"})
-	f := caddyShorthand.serve(t, site{upstreams: addresses(nodes)})[0]
+	f := caddyShorthand.expecting(badGateway).serve(t, site{upstreams: addresses(nodes)})[0]
 	talking := startTalking(t, f, 60, []string{"websocket"})
 
 	killed := time.Now()
@@ -57,7 +57,7 @@ func TestCaddyMovesTheSessionsOfTwoKilledNodes(t *testing.T) {
 }
 
 func TestCaddyBringsARestartedNodeBack(t *testing.T) {
-	testANodeIsRestarted(t, caddyShorthand)
+	testANodeIsRestarted(t, caddyShorthand.expecting(badGateway))
 }
 
 func TestTraefikBringsARestartedNodeBack(t *testing.T) {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -89,12 +88,13 @@ type whoami struct {
 	Clients int // open sessions
 	Waiting int // of them, those whose poll waits at the node
 
-	Preflights int // OPTIONS requests that it has seen
+	Preflights int // OPTIONS requests with a session ID that it has seen
+	Strays     int // of them, those whose session was never here
 }
 
 func (n *node) whoami(t *testing.T) whoami {
 	t.Helper()
-	resp, err := http.Get("http://" + n.addr + "/whoami")
+	resp, err := guardedClient.Get("http://" + n.addr + "/whoami")
 	require.NoError(t, err)
 	defer func() { _ = resp.Body.Close() }()
 	var answer whoami

@@ -59,6 +59,21 @@ func (f front) heap(t *testing.T) int {
 	return found(t, f.profileOf(t, "heap?gc=1&debug=1"), `# HeapAlloc = (\d+)`)
 }
 
+// settledHeap returns what heap does, when that has not become less for a while:
+// connections that have just ended are still in there at first.
+func (f front) settledHeap(t *testing.T) int {
+	t.Helper()
+	least, since := f.heap(t), 0
+	for since < 3 {
+		if now := f.heap(t); now < least {
+			least, since = now, 0
+		} else {
+			since++
+		}
+	}
+	return least
+}
+
 // goroutines returns how many the front's program has.
 func (f front) goroutines(t *testing.T) int {
 	t.Helper()
@@ -78,7 +93,7 @@ func (f front) requireSettled(t *testing.T, had int) {
 // profileOf asks the front's program for a profile of itself.
 func (f front) profileOf(t *testing.T, what string) []byte {
 	t.Helper()
-	resp, err := http.Get("http://" + f.profile + "/debug/pprof/" + what)
+	resp, err := guardedClient.Get("http://" + f.profile + "/debug/pprof/" + what)
 	require.NoError(t, err)
 	defer func() { _ = resp.Body.Close() }()
 	profile, err := io.ReadAll(resp.Body)

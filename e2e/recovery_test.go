@@ -106,7 +106,7 @@ func (r *runningCrowd) loseNetwork(t *testing.T, nodes []*node) {
 	r.do(t, "cut")
 	for _, n := range nodes {
 		requireSoon(t, "node "+n.name+" has no clients", func() bool { return n.whoami(t).Clients == 0 })
-		resp, err := http.Post("http://"+n.addr+"/news", "text/plain", http.NoBody)
+		resp, err := guardedClient.Post("http://"+n.addr+"/news", "text/plain", http.NoBody)
 		require.NoError(t, err)
 		require.NoError(t, resp.Body.Close())
 	}

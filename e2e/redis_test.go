@@ -4,6 +4,7 @@ import (
 	"net"
 	"os/exec"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -28,11 +29,14 @@ func startRedis(t *testing.T) string {
 
 // pings reports whether a Redis answers.
 func pings(address string) bool {
-	conn, err := net.Dial("tcp", address)
+	conn, err := net.DialTimeout("tcp", address, guard)
 	if err != nil {
 		return false
 	}
 	defer conn.Close()
+	if conn.SetDeadline(time.Now().Add(guard)) != nil {
+		return false
+	}
 	if _, err := conn.Write([]byte("PING\r\n")); err != nil {
 		return false
 	}

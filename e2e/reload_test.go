@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,9 +13,11 @@ import (
 // changing is a Caddy with a header that changes with each generation of its
 // config, which makes it a new one and tells who has answered.
 func changing(c caddy, generation *int) caddy {
-	return caddy{proxy: func(upstreams string) string {
-		return fmt.Sprintf("header X-Generation %d\n%s", *generation, c.proxy(upstreams))
-	}}
+	proxy := c.proxy
+	c.proxy = func(upstreams string) string {
+		return fmt.Sprintf("header X-Generation %d\n%s", *generation, proxy(upstreams))
+	}
+	return c
 }
 
 // reloading is what goes on while a host's configuration is replaced every
@@ -49,12 +52,16 @@ func (r reloading) test(t *testing.T, f front, reload func(n int)) {
 		c.requireReady(t)
 	}
 
-	everySecond(r.reloads, reload)
+	everySecond(r.reloads, func(n int) {
+		reload(n)
+		requireServed(t, f, n)
+	})
 	requireTakenOver(t, f, r.reloads)
 	talking.finishHeld(t)
 }
 
-// everySecond does something so many times.
+// everySecond does something so many times, and waits a second in between, or as
+// long as it takes.
 func everySecond(times int, do func(n int)) {
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
@@ -84,12 +91,34 @@ func TestCaddyHoldsSessionsThroughReloads(t *testing.T) {
 	}
 }
 
-// For comparison: what Caddy loses by itself. With one node, it needs nobody to
-// keep sessions together.
+// For comparison: what Caddy loses by itself, with a config that lacks the
+// affinity handler and nothing else. With one node, it needs nobody to keep
+// sessions together.
 func TestCaddyAloneLosesSessionsThroughReloads(t *testing.T) {
+	t.Run("with the handler", func(t *testing.T) {
+		o := reloadsWithOneNode(t, "affinity\n")
+		o.assertHeld(t)
+	})
+	t.Run("without the handler", func(t *testing.T) {
+		o := reloadsWithOneNode(t, "")
+		assert.Positive(t, o.Disconnects, "sessions lost")
+	})
+}
+
+// reloadsWithOneNode replaces the config of a Caddy ten times under polling
+// clients. The handler is a line of the config, or nothing.
+func reloadsWithOneNode(t *testing.T, handler string) outcome {
+	t.Helper()
 	nodes := startNodes(t, []string{"a"})
 	generation := 0
-	c := changing(caddyPolicy("first"), &generation)
+	c := changing(caddy{proxy: func(upstreams string) string {
+		return handler + "reverse_proxy " + upstreams + " {\n" + strings.Join([]string{
+			"lb_policy first",
+			"lb_retries 3",
+			"stream_close_delay 24h",
+			"transport http {\nkeepalive 2s\n}",
+		}, "\n") + "\n}"
+	}}, &generation)
 	s := site{upstreams: addresses(nodes)}
 	fronts, block := c.sites(t, s)
 	f := fronts[0]
@@ -101,9 +130,9 @@ func TestCaddyAloneLosesSessionsThroughReloads(t *testing.T) {
 	everySecond(10, func(n int) {
 		generation = n
 		running.load(t, c.block(f, s))
+		requireServed(t, f, n)
 	})
-	o := talking.finish(t)
-	assert.Positive(t, o.Disconnects, "sessions lost")
+	return talking.finish(t)
 }
 
 // Polls that wait while the config is replaced are answered after it.
@@ -142,6 +171,15 @@ func requireWaiting(t *testing.T, nodes []*node, polls int) {
 			waiting += n.whoami(t).Waiting
 		}
 		return waiting == polls
+	})
+}
+
+// requireServed waits until the config of this generation answers a request.
+func requireServed(t *testing.T, f front, generation int) {
+	t.Helper()
+	requireSoon(t, fmt.Sprintf("config %d answers", generation), func() bool {
+		resp, err := f.get("/health")
+		return err == nil && resp.Header.Get("X-Generation") == strconv.Itoa(generation)
 	})
 }
 

@@ -67,7 +67,7 @@ func TestClientsComeBackUntilProxiesHaveTheSameSecret(t *testing.T) {
 		Hold: "talk", Pause: 10, Reconnect: true,
 	}.start(t)
 	requireSoon(t, "both proxies have had a hundred requests of the other's sessions", func() bool {
-		return proxies[0].warnings() == 3 && proxies[1].warnings() == 3
+		return proxies[0].warnings() >= 3 && proxies[1].warnings() >= 3
 	})
 	proxies[1].load(t, proxies[0].block(proxies[1].front, plain.siteOf(nodes)))
 

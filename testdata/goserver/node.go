@@ -8,6 +8,7 @@ import (
 	"github.com/zishang520/socket.io/servers/engine/v3"
 	"github.com/zishang520/socket.io/servers/engine/v3/transports"
 	"github.com/zishang520/socket.io/servers/socket/v3"
+	"github.com/zishang520/socket.io/v3/pkg/types"
 )
 
 // node is a Socket.IO server that says which one it is.
@@ -19,7 +20,12 @@ type node struct {
 func newNode(o options) *node {
 	opts := socket.DefaultServerOptions()
 	opts.SetAllowEIO3(o.allowEIO3)
-	n := &node{name: o.name, io: socket.NewServer(nil, opts)}
+	n := &node{name: o.name}
+	opts.SetTransports(types.NewSet[transports.TransportCtor](
+		&orderly{sessions: func() *types.Map[string, engine.Socket] { return n.io.Engine().Clients() }},
+		&transports.WebSocketBuilder{},
+	))
+	n.io = socket.NewServer(nil, opts)
 	_ = n.io.On("connection", func(args ...any) { n.greet(args[0].(*socket.Socket)) })
 	return n
 }
@@ -43,6 +49,7 @@ func (n *node) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/socket.io/", held{n.io.ServeHandler(nil)})
 	n.io.Engine().Use(release)
+	_ = n.io.Engine().On("connection", queueNOOP)
 	mux.HandleFunc("GET /health", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "ok")
 	})

@@ -12,6 +12,7 @@
 // disconnects, errors, errorCount, upgraded, perNode, finalTransports; and
 //
 //   setCookies  cookies that the browser has in the end
+//   compressed  replies of Engine.IO that came compressed
 //   idMismatch  clients whose socket's ID is another than the node's
 //
 // It ends the browser and exits when its standard input closes, whatever it is
@@ -78,6 +79,10 @@ async function run(crowd) {
     page.setDefaultTimeout(crowd.guard);
     const faults = [];
     page.on("pageerror", (error) => faults.push(`on the page: ${error.stack}`));
+    let compressed = 0;
+    page.on("response", (response) => {
+      if (response.url().includes("EIO=") && response.headers()["content-encoding"]) compressed++;
+    });
     await page.goto(crowd.page);
     await page.addScriptTag({ url: new URL(`${crowd.build}.js`, crowd.page).href });
     // What came with the page may not hold the sessions.
@@ -86,6 +91,7 @@ async function run(crowd) {
     result.errors.push(...faults);
     result.errorCount += faults.length;
     result.setCookies = (await context.cookies()).length;
+    result.compressed = compressed;
     return result;
   } finally {
     await context.close();

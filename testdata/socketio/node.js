@@ -21,7 +21,8 @@
 // and over plain HTTP: GET /health says "ok", GET /whoami says
 // {"node": name, "clients": open Engine.IO sessions, "waiting": those of them
 // whose poll waits here for something to be said, "preflights": OPTIONS
-// requests seen}, and GET /page/ is a page for browsers: see page.js.
+// requests seen that have a session ID, "strays": those of them whose session
+// was never here}, and GET /page/ is a page for browsers: see page.js.
 //
 // With --crash, GET /crash ends the node before it answers.
 //
@@ -89,6 +90,8 @@ if (flags.socketio === "4") {
 }
 
 let preflights = 0;
+let strays = 0;
+const opened = new Set(); // the IDs of all Engine.IO sessions that were ever here
 
 const server = http.createServer((req, res) => {
   const path = req.url.split("?", 1)[0];
@@ -99,7 +102,7 @@ const server = http.createServer((req, res) => {
   } else if (req.method === "GET" && path === "/whoami") {
     const sessions = Object.values(io.engine.clients);
     const waiting = sessions.filter(({ transport }) => transport.name === "polling" && transport.writable);
-    const answer = JSON.stringify({ node: name, clients: sessions.length, waiting: waiting.length, preflights });
+    const answer = JSON.stringify({ node: name, clients: sessions.length, waiting: waiting.length, preflights, strays });
     res.writeHead(200, { "Content-Type": "application/json" }).end(answer);
   } else if (req.method === "POST" && path === "/news") {
     broadcast();
@@ -123,9 +126,14 @@ if (flags["dotted-ids"]) {
     return "eyJhbGciOiI.".padEnd(number("dotted-ids") - id.length, "x") + id;
   };
 }
+io.engine.on("connection", ({ id }) => opened.add(id));
 
 server.prependListener("request", (req) => {
-  if (req.method === "OPTIONS") preflights++;
+  if (req.method !== "OPTIONS") return;
+  const sid = new URL(req.url, "http://node").searchParams.get("sid");
+  if (sid === null) return; // of a session that is about to be
+  preflights++;
+  if (!opened.has(sid)) strays++;
 });
 
 if (flags.trace) {
