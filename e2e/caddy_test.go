@@ -75,7 +75,7 @@ func (c caddy) sites(t *testing.T, sites ...site) ([]front, string) {
 		if s.secure {
 			scheme = "https://"
 		}
-		fronts[i] = front{url: scheme + freeAddress(t), tag: "[A-Za-z0-9_-]{11}", gives: c.gives}
+		fronts[i] = front{url: scheme + freeAddress(t), tag: "[A-Za-z0-9_-]{11}", knowsTags: true, gives: c.gives}
 		blocks.WriteString(c.block(fronts[i], s))
 	}
 	return fronts, blocks.String()

@@ -18,6 +18,10 @@ type front struct {
 	url string // scheme://host:port
 	tag string // the pattern of the tags that it gives to sids
 
+	// knowsTags says that it takes off only the tags of its own upstreams, and no
+	// other of the same form.
+	knowsTags bool
+
 	// greets says that it gives a cookie to a client whose session begins with
 	// a WebSocket.
 	greets bool

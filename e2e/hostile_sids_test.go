@@ -24,7 +24,8 @@ func TestTraefikBearsHostileSids(t *testing.T) {
 }
 
 // hostileSids are what a client may put where its session ID belongs, byte for
-// byte. "T" stands for a tag of the fake node, and so for what is taken off.
+// byte. "T" stands for a tag of the fake node, and so for what is taken off, and
+// "AAAAAAAAAAA" for one that no node has; "N" is what is left of that.
 var hostileSids = []struct {
 	name, sid string
 	arrives   string // as which session ID, unless the host refuses it
@@ -32,7 +33,7 @@ var hostileSids = []struct {
 }{
 	{name: "no tag", sid: plainSID, arrives: plainSID},
 	{name: "a tag", sid: "T." + plainSID, arrives: plainSID},
-	{name: "a tag of nobody", sid: "AAAAAAAAAAA." + plainSID, arrives: plainSID},
+	{name: "a tag of nobody", sid: "AAAAAAAAAAA." + plainSID, arrives: "N" + plainSID},
 	{name: "two tags", sid: "T.T." + plainSID, arrives: "T." + plainSID},
 	{name: "a tag alone", sid: "T.", arrives: "T."},
 	{name: "a tag of 4 KB", sid: strings.Repeat("A", 4<<10) + ".a", arrives: strings.Repeat("A", 4<<10) + ".a"},
@@ -102,6 +103,12 @@ func testHostileSids(t *testing.T, h host, takes int) {
 		return true
 	}))
 	tag := tagOf(t, s.front)
+	nobody := strings.Repeat("0", len(tag))
+	left := ""
+	if s.knowsTags {
+		left = nobody + "."
+	}
+	tags := strings.NewReplacer("T", tag, "AAAAAAAAAAA", nobody, "N", left)
 	// send writes a request, which may be refused for what it is, and returns the
 	// targets with which it arrived.
 	send := func(t *testing.T, target, cookie string, refused bool) (targets []string) {
@@ -135,8 +142,8 @@ func testHostileSids(t *testing.T, h host, takes int) {
 			// A tag has no dot, and nothing else here begins with T. The sids of
 			// Engine.IO 3 have none, and arrive as they are.
 			for query, arrives := range map[string]string{query: tc.arrives, strings.Replace(query, "4", "3", 1): tc.sid} {
-				want := query + strings.ReplaceAll(arrives, "T", tag)
-				for _, target := range send(t, query+strings.ReplaceAll(tc.sid, "T", tag), "", tc.refused) {
+				want := query + tags.Replace(arrives)
+				for _, target := range send(t, query+tags.Replace(tc.sid), "", tc.refused) {
 					if target != want { // it may have a million bytes
 						assert.Fail(t, "another target", "arrived as %.200q", target)
 					}
@@ -146,10 +153,10 @@ func testHostileSids(t *testing.T, h host, takes int) {
 	}
 	for _, tc := range hostileCookies {
 		t.Run(fmt.Sprintf("as a cookie: %.40q", tc.cookie), func(t *testing.T) {
-			line := "Cookie: " + innerCookie + "=" + strings.ReplaceAll(tc.cookie, "T", tag) + "\r\n"
-			for _, sid := range []string{"T.a", "AAAAAAAAAAA.a", "a"} {
-				for _, target := range send(t, query+strings.ReplaceAll(sid, "T", tag), line, tc.refused) {
-					assert.Equal(t, query+"a", target)
+			line := "Cookie: " + innerCookie + "=" + tags.Replace(tc.cookie) + "\r\n"
+			for sid, arrives := range map[string]string{"T.a": "a", "AAAAAAAAAAA.a": "Na", "a": "a"} {
+				for _, target := range send(t, query+tags.Replace(sid), line, tc.refused) {
+					assert.Equal(t, query+tags.Replace(arrives), target)
 				}
 			}
 		})
