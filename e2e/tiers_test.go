@@ -81,3 +81,25 @@ func TestCaddyBindsTheSidOncePerTier(t *testing.T) {
 		}
 	}
 }
+
+// oneCaddy is two tiers in one process, a site in front of two others.
+type oneCaddy struct {
+	caddy
+}
+
+func (h oneCaddy) serve(t *testing.T, sites ...site) []front {
+	t.Helper()
+	half := len(sites[0].upstreams) / 2
+	inner, blocks := h.sites(t, site{upstreams: sites[0].upstreams[:half]}, site{upstreams: sites[0].upstreams[half:]})
+	outer, block := h.sites(t, site{upstreams: []string{inner[0].address(), inner[1].address()}})
+	startCaddy(t, blocks+block, append(inner, outer...)...)
+	return outer
+}
+
+func TestCaddyHoldsSessionsInTwoTiersOfOneProcess(t *testing.T) {
+	for _, s := range []setting{plain, socketIO2} {
+		t.Run(s.name, func(t *testing.T) {
+			testTiers(t, oneCaddy{caddyShorthand}, s)
+		})
+	}
+}
