@@ -24,7 +24,7 @@ func TestCaddyBringsAThousandClientsBackWhenAllNodesRestart(t *testing.T) {
 		n.signal(t, syscall.SIGTERM)
 	}
 	for i, n := range nodes {
-		<-n.exited
+		n.requireEnded(t)
 		nodes[i] = startNodesAt(t, []string{n.addr}, []string{n.name})[0]
 	}
 	requireSessions(t, nodes, talking.clients())

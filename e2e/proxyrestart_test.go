@@ -106,9 +106,15 @@ func startServing(t *testing.T, sites string) {
 func (c *runningCaddy) end(t *testing.T, signal syscall.Signal) {
 	t.Helper()
 	require.NoError(t, syscall.Kill(front{proxy: c.process}.pid(t), signal))
-	requireSoon(t, "Caddy has ended", func() bool {
+	c.requireEnded(t)
+}
+
+// requireEnded waits until the program has ended.
+func (p *process) requireEnded(t *testing.T) {
+	t.Helper()
+	requireSoon(t, p.name+" has ended", func() bool {
 		select {
-		case <-c.exited:
+		case <-p.exited:
 			return true
 		default:
 			return false
