@@ -29,7 +29,9 @@
 // POST /news emits "news" {node, number} to all clients; the number is 1, then 2
 // and so on.
 
+const { readFileSync } = require("node:fs");
 const http = require("node:http");
+const https = require("node:https");
 const { parseArgs } = require("node:util");
 const page = require("./page.js");
 
@@ -38,6 +40,9 @@ const { values: flags } = parseArgs({
     name: { type: "string" },
     port: { type: "string", default: "0" }, // 0: any free one
     host: { type: "string", default: "127.0.0.1" },
+    socket: { type: "string" }, // listen on a Unix socket of this path, and not on a port
+    cert: { type: "string" }, // speak HTTPS, with the certificate of this file and the key of the next
+    key: { type: "string" },
     path: { type: "string", default: "/socket.io" },
     socketio: { type: "string", default: "4" }, // the major version: 4 or 2
     "allow-eio3": { type: "boolean", default: false }, // 4 only: serve Engine.IO 3 clients too
@@ -93,7 +98,7 @@ let preflights = 0;
 let strays = 0;
 const opened = new Set(); // the IDs of all Engine.IO sessions that were ever here
 
-const server = http.createServer((req, res) => {
+function answer(req, res) {
   const path = req.url.split("?", 1)[0];
   if (flags.crash && path === "/crash") {
     process.exit(1);
@@ -102,8 +107,8 @@ const server = http.createServer((req, res) => {
   } else if (req.method === "GET" && path === "/whoami") {
     const sessions = Object.values(io.engine.clients);
     const waiting = sessions.filter(({ transport }) => transport.name === "polling" && transport.writable);
-    const answer = JSON.stringify({ node: name, clients: sessions.length, waiting: waiting.length, preflights, strays });
-    res.writeHead(200, { "Content-Type": "application/json" }).end(answer);
+    const said = JSON.stringify({ node: name, clients: sessions.length, waiting: waiting.length, preflights, strays });
+    res.writeHead(200, { "Content-Type": "application/json" }).end(said);
   } else if (req.method === "POST" && path === "/news") {
     broadcast();
     res.writeHead(204).end();
@@ -112,7 +117,11 @@ const server = http.createServer((req, res) => {
   } else {
     res.writeHead(404, { "Content-Type": "text/plain" }).end("not found");
   }
-});
+}
+
+const server = flags.cert
+  ? https.createServer({ cert: readFileSync(flags.cert), key: readFileSync(flags.key) }, answer)
+  : http.createServer(answer);
 
 const io =
   flags.socketio === "4"
@@ -181,7 +190,8 @@ async function passEvents(url) {
 async function main() {
   if (flags.redis) await passEvents(flags.redis);
   server.on("error", exit);
-  server.listen(number("port"), flags.host, () => {
+  const at = flags.socket ? { path: flags.socket } : { port: number("port"), host: flags.host };
+  server.listen(at, () => {
     console.log(JSON.stringify({ name, port: server.address().port }));
   });
 }

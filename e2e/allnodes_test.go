@@ -1,0 +1,49 @@
+package e2e
+
+import (
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// All nodes are restarted at once under a thousand clients, as in a deployment
+// that takes its time for nobody: all of them come back, and to all of the
+// nodes.
+func TestCaddyBringsAThousandClientsBackWhenAllNodesRestart(t *testing.T) {
+	nodes := startMortals(t, []string{"a", "b", "c"})
+	f := caddyShorthand.serve(t, site{upstreams: addresses(nodes)})[0]
+	var talking runningCrowds
+	for i, clients := range []int{300, 300, 400} {
+		talking = append(talking, startTalking(t, f, clients, transports[i])...)
+	}
+
+	restarted := time.Now()
+	for _, n := range nodes {
+		n.signal(t, syscall.SIGTERM)
+	}
+	for i, n := range nodes {
+		n.requireEnded(t)
+		nodes[i] = startNodesAt(t, []string{n.addr}, []string{n.name})[0]
+	}
+	requireSessions(t, nodes, talking.clients())
+
+	o := talking.finish(t)
+	assert.Equal(t, o.Clients, o.Connected, "clients that a node greeted")
+	assert.Equal(t, o.Clients, sum(o.Lost), "clients that lost their session")
+	assert.GreaterOrEqual(t, len(o.ReopenedAfter), o.Clients, "sessions opened anew")
+	o.assertRight(t)
+	mean := float64(o.Clients) / float64(len(nodes))
+	for _, n := range nodes {
+		assert.LessOrEqual(t, float64(o.Reopened[n.name]), 1.5*mean, "sessions on node %s, of %v", n.name, o.Reopened)
+	}
+	o.logReturnsSince(t, restarted)
+}
+
+func sum(counts map[string]int) (all int) {
+	for _, n := range counts {
+		all += n
+	}
+	return all
+}
