@@ -22,6 +22,9 @@ import (
 // patience bounds every wait for something that is to happen.
 const patience = 30 * time.Second
 
+// client is for requests that are to be answered.
+var client = &http.Client{Timeout: patience}
+
 // server is a Caddy in this process.
 type server struct {
 	url string
@@ -126,7 +129,7 @@ func (s *server) sendTo(t *testing.T, path, method, query string, header http.He
 	req, err := http.NewRequestWithContext(t.Context(), method, s.url+path+"?"+query, http.NoBody)
 	require.NoError(t, err)
 	req.Header = header
-	res, err := http.DefaultClient.Do(req)
+	res, err := client.Do(req)
 	require.NoError(t, err)
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)

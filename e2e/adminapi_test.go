@@ -3,8 +3,6 @@ package e2e
 import (
 	"io"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -16,17 +14,8 @@ import (
 // the Caddyfile.
 func startCaddyfile(t *testing.T, admin, caddyfile string, fronts ...front) *runningCaddy {
 	t.Helper()
-	home := t.TempDir()
-	config := filepath.Join(home, "Caddyfile")
-	require.NoError(t, os.WriteFile(config, []byte(caddyfile), 0o600))
-	env := []string{"HOME=" + home, "XDG_DATA_HOME=" + home, "XDG_CONFIG_HOME=" + home}
-	c := &runningCaddy{
-		admin:   admin,
-		process: startTethered(t, "caddy", env, caddyBinary, "run", "--config", config, "--adapter", "caddyfile"),
-	}
-	for _, f := range fronts {
-		f.requireAnswers(t, c.process)
-	}
+	c := &runningCaddy{admin: admin}
+	c.start(t, caddyBinary, caddyfile, fronts...)
 	return c
 }
 

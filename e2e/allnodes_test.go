@@ -13,7 +13,7 @@ import (
 // nodes.
 func TestCaddyBringsAThousandClientsBackWhenAllNodesRestart(t *testing.T) {
 	nodes := startMortals(t, []string{"a", "b", "c"})
-	f := caddyShorthand.serve(t, site{upstreams: addresses(nodes)})[0]
+	f := caddyShorthand.expecting(badGateway).serve(t, site{upstreams: addresses(nodes)})[0]
 	var talking runningCrowds
 	for i, clients := range []int{300, 300, 400} {
 		talking = append(talking, startTalking(t, f, clients, transports[i])...)

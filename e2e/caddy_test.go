@@ -111,30 +111,36 @@ func startCaddy(t *testing.T, sites string, fronts ...front) *runningCaddy {
 	return caddy{}.start(t, sites, fronts...)
 }
 
-// start runs Caddy with these sites until the test ends, checks then what its
-// log has said, and returns it once all fronts answer. It keeps its files in a
-// directory of the test's.
+// start runs Caddy with these sites, as startCaddy does.
 func (c caddy) start(t *testing.T, sites string, fronts ...front) *runningCaddy {
 	t.Helper()
 	binary := caddyBinary
 	if c.race {
 		binary = buildRaceCaddy(t)
 	}
-	home := t.TempDir()
 	running := &runningCaddy{admin: freeAddress(t), options: c.options, expects: c.expects}
+	running.start(t, binary, running.caddyfile(sites), fronts...)
+	return running
+}
+
+// start runs Caddy with a Caddyfile until the test ends, and checks then what
+// its log has said. It returns once all fronts answer. Caddy keeps its files in a
+// directory of the test's.
+func (c *runningCaddy) start(t *testing.T, binary, caddyfile string, fronts ...front) {
+	t.Helper()
+	home := t.TempDir()
 	config := filepath.Join(home, "Caddyfile")
-	require.NoError(t, os.WriteFile(config, []byte(running.caddyfile(sites)), 0o600))
+	require.NoError(t, os.WriteFile(config, []byte(caddyfile), 0o600))
 	env := []string{"HOME=" + home, "XDG_DATA_HOME=" + home, "XDG_CONFIG_HOME=" + home}
 	t.Cleanup(func() { // once it has ended
-		if running.process != nil {
-			assertQuietCaddy(t, running.log.String(), running.expects)
+		if c.process != nil {
+			assertQuietCaddy(t, c.log.String(), c.expects)
 		}
 	})
-	running.process = startTethered(t, "caddy", env, binary, "run", "--config", config, "--adapter", "caddyfile")
+	c.process = startTethered(t, "caddy", env, binary, "run", "--config", config, "--adapter", "caddyfile")
 	for _, f := range fronts {
-		f.requireAnswers(t, running.process)
+		f.requireAnswers(t, c.process)
 	}
-	return running
 }
 
 // caddyfile writes a Caddyfile with these sites. Its log has what net/http has

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 )
 
 // newWire returns the address of the middleware in front of a compiled reverse
@@ -83,7 +84,7 @@ func TestAReplyOfASessionStreams(t *testing.T) {
 			<-goOn
 		}
 	})
-	res, err := http.Get("http://" + address + "/?" + polling + "&sid=" + value + ".abc")
+	res, err := (&http.Client{Timeout: time.Minute}).Get("http://" + address + "/?" + polling + "&sid=" + value + ".abc")
 	if err != nil { // the headers came before the body
 		t.Fatal(err)
 	}
