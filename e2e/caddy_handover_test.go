@@ -23,7 +23,7 @@ func TestCaddyExitsWhileAReloadWaitsForConnections(t *testing.T) {
 		generation++
 		return changing(caddyShorthand, &generation).block(fronts[0], site{upstreams: addresses(nodes)})
 	}
-	c := caddy{options: "grace_period 100ms"}.start(t, block(), fronts[0])
+	c := caddy{options: "grace_period 100ms"}.expecting("server graceful shutdown 0s timeout").start(t, block(), fronts[0])
 	silent := func() {
 		conn, err := net.Dial("tcp", strings.TrimPrefix(fronts[0].url, "http://"))
 		require.NoError(t, err)

@@ -32,18 +32,20 @@ const short = "short"
 
 func TestCaddyBearsAFloodOfHandshakes(t *testing.T) {
 	t.Run("with room for few sessions", func(t *testing.T) {
-		testFloodOfMany(t, caddyFlooded("max_sessions "+fmt.Sprint(fewSessions)), "raise max_sessions")
+		h := caddyFlooded()
+		h.options = fmt.Sprintf("affinity {\nmax_sessions %d\n}", fewSessions)
+		// Those beside it are learned too: each site has its share of the table.
+		testFloodOfMany(t, h, socketIO2, "raise max_sessions")
 	})
 	t.Run("with room for all sessions", func(t *testing.T) {
 		testFloodOfAll(t, caddyFlooded(), "raise max_sessions")
 	})
 }
 
-// testFloodOfMany floods a small table. Sessions that are tagged do not need it,
-// so those beside it are of that kind.
-func testFloodOfMany(t *testing.T, h host, warning string) {
+// testFloodOfMany floods a small table, beside sessions that it does not drop.
+func testFloodOfMany(t *testing.T, h host, like setting, warning string) {
 	t.Helper()
-	s := besiege(t, h, plain, startFlooded(t))
+	s := besiege(t, h, like, startFlooded(t))
 	s.bearWaves(t, "4", "", fromEnvironment(t, floodTagged, 5000))
 	s.bearWaves(t, "3", "", fromEnvironment(t, floodLearned, 4000))
 	s.assertLearned(t, s.flood(t, "3", "", 1000), fewSessions)
@@ -63,8 +65,8 @@ func testFloodOfAll(t *testing.T, h host, warning string) {
 }
 
 // caddyFlooded says in each reply what its node was chosen by.
-func caddyFlooded(options ...string) caddy {
-	h := caddyShowing(options...)
+func caddyFlooded() caddy {
+	h := caddyShowing()
 	h.gives = false
 	return h
 }
@@ -73,7 +75,8 @@ func TestTraefikBearsAFloodOfHandshakes(t *testing.T) {
 	t.Run("with room for few sessions", func(t *testing.T) {
 		h := traefikProfiled(t, object{"maxSessions": fewSessions})
 		h.expects = []string{"raise maxSessions"}
-		testFloodOfMany(t, h, "raise maxSessions")
+		// Those beside it are tagged, as all sites share the middleware's table.
+		testFloodOfMany(t, h, plain, "raise maxSessions")
 	})
 	t.Run("with room for all sessions", func(t *testing.T) {
 		testFloodOfAll(t, traefikProfiled(t, nil), "raise maxSessions")
