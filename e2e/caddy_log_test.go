@@ -44,6 +44,9 @@ func assertQuietCaddy(t *testing.T, log string, expects []string) {
 	}
 }
 
+// killed is what the shell says that Caddy is tethered to, when a test kills it.
+const killed = "Killed\n"
+
 // caddyProblem is an entry of Caddy's log that tells of something wrong.
 type caddyProblem struct {
 	what, said string
@@ -76,7 +79,7 @@ func caddyEntries(log string) []string {
 			continue
 		}
 		for line := range strings.Lines(part) {
-			if strings.HasSuffix(line, "\n") {
+			if strings.HasSuffix(line, "\n") && line != killed {
 				entries = append(entries, line)
 			}
 		}

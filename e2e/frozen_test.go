@@ -10,7 +10,7 @@ import (
 )
 
 func TestCaddyMovesOnlyTheSessionsOfAFrozenNode(t *testing.T) {
-	testANodeFreezes(t, caddyWith("health_uri /health", "health_interval 200ms", "health_timeout 4s"))
+	testANodeFreezes(t, caddyWith("health_uri /health", "health_interval 200ms", "health_timeout 4s").expecting(badGateway))
 }
 
 func TestTraefikMovesOnlyTheSessionsOfAFrozenNode(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 const recovering = 32
 
 func TestCaddyBringsClientsBackToTheirState(t *testing.T) {
-	testStateIsRecovered(t, caddyGiving("cookie"))
+	testStateIsRecovered(t, caddyGiving("cookie").expecting(badGateway))
 }
 
 func TestTraefikBringsClientsBackToTheirState(t *testing.T) {

@@ -14,11 +14,11 @@ import (
 func TestCaddyHoldsSessionsThroughConfigsThatFail(t *testing.T) {
 	nodes := startNodes(t, []string{"a", "b", "c"})
 	generation := 0
-	c := changing(caddyShorthand, &generation)
+	c := changing(caddyShorthand, &generation).expecting("loading config: loading new config: ")
 	s := site{upstreams: addresses(nodes)}
 	fronts, block := c.sites(t, s)
 	f := fronts[0]
-	running := startCaddy(t, block, f)
+	running := c.start(t, block, f)
 	talking := startReloaded(t, f, plain)
 
 	// Nobody can listen beside a socket that is not Caddy's.
