@@ -29,19 +29,22 @@ func BenchmarkHandlerPinned(b *testing.B) {
 	})
 	query := "EIO=4&transport=polling&t=PNGt4Ko&sid=" + core.Bind(tagOf(pool[2]), "lv_VI97HAXpY6yYWAAAB")
 	w := httptest.NewRecorder()
-	serve := func(handler func(http.ResponseWriter, *http.Request) error) func(*testing.B) {
-		return func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				ctx := context.WithValue(context.Background(), caddyhttp.VarsCtxKey, map[string]any{})
-				ctx = context.WithValue(ctx, caddy.ReplacerCtxKey, caddy.NewReplacer())
-				require.NoError(b, handler(w, httptest.NewRequestWithContext(ctx, http.MethodGet, "/socket.io/?"+query, http.NoBody)))
-			}
+	serve := func(b *testing.B, handler func(http.ResponseWriter, *http.Request) error) {
+		b.Helper()
+		b.ReportAllocs()
+		for b.Loop() {
+			ctx := context.WithValue(context.Background(), caddyhttp.VarsCtxKey, map[string]any{})
+			ctx = context.WithValue(ctx, caddy.ReplacerCtxKey, caddy.NewReplacer())
+			require.NoError(b, handler(w, httptest.NewRequestWithContext(ctx, http.MethodGet, "/socket.io/?"+query, http.NoBody)))
 		}
 	}
-	b.Run("affinity", serve(func(w http.ResponseWriter, r *http.Request) error { return handler.ServeHTTP(w, r, next) }))
-	b.Run("none", serve(func(_ http.ResponseWriter, r *http.Request) error {
-		_ = r.Clone(r.Context())
-		return nil
-	}))
+	b.Run("affinity", func(b *testing.B) {
+		serve(b, func(w http.ResponseWriter, r *http.Request) error { return handler.ServeHTTP(w, r, next) })
+	})
+	b.Run("none", func(b *testing.B) {
+		serve(b, func(_ http.ResponseWriter, r *http.Request) error {
+			_ = r.Clone(r.Context())
+			return nil
+		})
+	})
 }

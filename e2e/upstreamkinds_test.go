@@ -74,8 +74,8 @@ func TestCaddyHoldsPollingSessionsOverH2C(t *testing.T) {
 		caddySpeakingH2C{}.serve(t, site{upstreams: addresses(nodes[:2])})[0].address(),
 		caddySpeakingH2C{}.serve(t, site{upstreams: addresses(nodes[2:])})[0].address(),
 	}}
-	f := caddyTo("h2c://").serve(t, inner)[0]
-	alone := caddy{proxy: func(upstreams string) string { return "reverse_proxy h2c://" + strings.Fields(upstreams)[0] }}.serve(t, inner)[0]
+	f := caddyTo("h2c://").expecting(badGateway).serve(t, inner)[0]
+	alone := caddy{proxy: func(upstreams string) string { return "reverse_proxy h2c://" + strings.Fields(upstreams)[0] }}.expecting(badGateway).serve(t, inner)[0]
 
 	// A client whose probe for an upgrade is refused stays with polling, and an
 	// upstream is not to blame for a refusal.
