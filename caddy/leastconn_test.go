@@ -65,3 +65,18 @@ func TestSessionLeastConnForgetsUpstreamsThatAreGone(t *testing.T) {
 	}
 	assert.LessOrEqual(t, len(policy.recent), spareUpstreams+1)
 }
+
+// The clock of the system may be set.
+func TestSessionLeastConnSpreadsEvenlyWhenTheClockJumps(t *testing.T) {
+	policy := newSessionLeastConn()
+	clock := time.Unix(1_000_000, 0)
+	policy.now = func() time.Time { return clock }
+	pool := newPool(1, 3)
+	for _, jump := range []time.Duration{0, -time.Hour, 2 * time.Hour, -recentPeriod, recentPeriod} {
+		clock = clock.Add(jump)
+		selected := selectMany(t, policy, pool, 30)
+		for _, upstream := range pool {
+			assert.Equal(t, 10, selected[upstream], "after a jump of %s", jump)
+		}
+	}
+}
