@@ -115,7 +115,9 @@ func TestSessionsOfUnknownUpstreamsAreWarnedOf(t *testing.T) {
 
 func TestAnUnhealthyNodeGivesWay(t *testing.T) {
 	nodes, addresses := startNodes(t, 2)
-	s := serve(t, "socketio"+addresses+" {\n fail_duration 1h\n fallback first\n}")
+	// A request that was sent on a connection which the node was just closing
+	// would be sent to no other.
+	s := serve(t, "socketio"+addresses+" {\n fail_duration 1h\n fallback first\n transport http {\n keepalive off\n }\n}")
 	sid := s.open(t, polling)
 	require.Equal(t, "a", sid[12:13])
 	nodes[0].Close()
