@@ -124,8 +124,8 @@ func TestTraefikHoldsSessionsThatAreMirrored(t *testing.T) {
 // Traefik goes back to the main service as soon as it is up, whatever cookie a
 // request has.
 func TestTraefikLosesSessionsOfTheFallbackWhenTheMainServiceComesBack(t *testing.T) {
-	main := startMortals(t, []string{"a"})
-	fallback := startNodes(t, []string{"b"})
+	main := startMortals(t, []string{"a"}, "--trace")
+	fallback := startNodes(t, []string{"b"}, "--trace")
 	h := traefikPlugin
 	h.healthCheck = true
 	h.change = func(http object) {
@@ -144,7 +144,7 @@ func TestTraefikLosesSessionsOfTheFallbackWhenTheMainServiceComesBack(t *testing
 	lost := first.do(t, http.MethodGet, "", nil)
 	assert.Equal(t, http.StatusBadRequest, lost.StatusCode)
 
-	startNodesAt(t, []string{main[0].addr}, []string{"a"})
+	startNodesAt(t, []string{main[0].addr}, []string{"a"}, "--trace")
 	third := openedSoonOn(t, f, "a")
 	assert.Equal(t, "a", third.echo(t, "when it is up again"))
 	lost = second.do(t, http.MethodGet, "", nil)
@@ -153,11 +153,12 @@ func TestTraefikLosesSessionsOfTheFallbackWhenTheMainServiceComesBack(t *testing
 	assert.Empty(t, lost.Header.Values("Set-Cookie"))
 }
 
-// openedSoonOn is openedOn for a node that may not answer at first.
+// openedSoonOn is openedOn for a node that another one may answer for at first.
 func openedSoonOn(t *testing.T, f front, name string) *engine {
 	t.Helper()
 	requireSoon(t, "a session on node "+name, func() bool {
-		return newEngine(t, f).do(t, http.MethodGet, "", nil).StatusCode == http.StatusOK
+		r := newEngine(t, f).do(t, http.MethodGet, "", nil)
+		return r.StatusCode == http.StatusOK && r.Header.Get("X-Node") == name
 	})
 	return openedOn(t, f, name)
 }
