@@ -127,8 +127,17 @@ func TestAListenerClosesWithItsConfig(t *testing.T) {
 	failed, err := shared.Listen(ctx, 0, net.ListenConfig{})
 	require.NoError(t, err)
 	cancel()
-	_, err = failed.(*listener).Accept()
-	require.ErrorIs(t, err, net.ErrClosed)
+	closed := make(chan error, 1)
+	go func() {
+		_, err := failed.(*listener).Accept()
+		closed <- err
+	}()
+	select {
+	case err := <-closed:
+		require.ErrorIs(t, err, net.ErrClosed)
+	case <-time.After(patience):
+		require.FailNow(t, "it goes on listening")
+	}
 	require.False(t, current.yield(), "there is nobody to yield to")
 	dial(t, addr, 1)
 	acceptAll(t, current, 1)
