@@ -10,23 +10,23 @@ import (
 
 // All nodes are restarted at once under a thousand clients, as in a deployment
 // that takes its time for nobody: all of them come back, and to all of the
-// nodes.
+// nodes. How many to each depends on which node is up first.
 func TestCaddyBringsAThousandClientsBackWhenAllNodesRestart(t *testing.T) {
 	nodes := startMortals(t, []string{"a", "b", "c"})
 	f := caddyShorthand.expecting(badGateway).serve(t, site{upstreams: addresses(nodes)})[0]
 	var talking runningCrowds
-	for i, clients := range []int{300, 300, 400} {
-		talking = append(talking, startTalking(t, f, clients, transports[i])...)
+	for _, transport := range []string{"polling", "websocket"} {
+		talking = append(talking, startTalking(t, f, 500, []string{transport})...)
 	}
 
 	restarted := time.Now()
 	for _, n := range nodes {
 		n.signal(t, syscall.SIGTERM)
 	}
-	for i, n := range nodes {
+	for _, n := range nodes {
 		n.requireEnded(t)
-		nodes[i] = startNodesAt(t, []string{n.addr}, []string{n.name})[0]
 	}
+	nodes = startNodesAt(t, addresses(nodes), []string{"a", "b", "c"})
 	requireSessions(t, nodes, talking.clients())
 
 	o := talking.finish(t)
@@ -34,9 +34,8 @@ func TestCaddyBringsAThousandClientsBackWhenAllNodesRestart(t *testing.T) {
 	assert.Equal(t, o.Clients, sum(o.Lost), "clients that lost their session")
 	assert.GreaterOrEqual(t, len(o.ReopenedAfter), o.Clients, "sessions opened anew")
 	o.assertRight(t)
-	mean := float64(o.Clients) / float64(len(nodes))
 	for _, n := range nodes {
-		assert.LessOrEqual(t, float64(o.Reopened[n.name]), 1.5*mean, "sessions on node %s, of %v", n.name, o.Reopened)
+		assert.Positive(t, o.Reopened[n.name], "sessions on node %s, of %v", n.name, o.Reopened)
 	}
 	o.logReturnsSince(t, restarted)
 }
