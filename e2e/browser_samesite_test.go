@@ -91,7 +91,9 @@ func testCompressedBrowserSessionsHold(t *testing.T, h host) {
 				o := b.run(t, pageCrowd(f, socketIO4Build, transport...))
 				o.assertHeld(t)
 				assert.Greater(t, len(o.PerNode), 1, "nodes that greeted clients")
-				assert.Positive(t, o.Compressed, "replies that came compressed")
+				if len(transport) == 1 { // others may have upgraded before the first large reply
+					assert.Positive(t, o.Compressed, "replies that came compressed")
+				}
 				t.Logf("%s: %d replies came compressed", t.Name(), o.Compressed)
 			})
 		}
