@@ -1,8 +1,6 @@
 package e2e
 
 import (
-	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -164,10 +162,5 @@ log stdlib {
 // load replaces the running config, as caddy reload does.
 func (c *runningCaddy) load(t *testing.T, sites string) {
 	t.Helper()
-	resp, err := guardedClient.Post("http://"+c.admin+"/load", "text/caddyfile", strings.NewReader(c.caddyfile(sites)))
-	require.NoError(t, err)
-	defer func() { _ = resp.Body.Close() }()
-	said, err := io.ReadAll(resp.Body)
-	require.NoError(t, err)
-	require.Equal(t, http.StatusOK, resp.StatusCode, "loading a config: %s", said)
+	c.loadCaddyfile(t, c.caddyfile(sites))
 }
