@@ -97,7 +97,7 @@ func TestALostSessionIsAnsweredByAnotherNode(t *testing.T) {
 	res, body := s.get(t, polling+"&sid="+core.Bind(core.NewTagger("").Tag("gone:3000"), "x"))
 	assert.Equal(t, http.StatusBadRequest, res.StatusCode)
 	assert.JSONEq(t, unknown, body, "the tag is taken off, the node says what clients act on")
-	assert.Len(t, s.logged(t, "selected upstream for session", `"by":"lost"`), 1)
+	assert.Len(t, s.logged(t, "selected upstream for session", `"reason":"lost"`), 1)
 }
 
 func TestSessionsOfUnknownUpstreamsAreWarnedOf(t *testing.T) {
@@ -207,7 +207,7 @@ func TestPlaceholdersInTheAccessLog(t *testing.T) {
 	s := serve(t, `log
 		log_append io_sid {http.affinity.sid}
 		log_append io_tag {http.affinity.tag}
-		log_append io_by {http.affinity.by}
+		log_append io_by {http.affinity.reason}
 		socketio `+n.address())
 	sid := s.open(t, polling)
 	tag := sid[:11]
@@ -220,9 +220,9 @@ func TestPlaceholdersInTheAccessLog(t *testing.T) {
 	require.Eventually(t, func() bool { return len(s.logged(t, "handled request")) == 5 }, patience, patience/1000)
 	for i, want := range []struct{ sid, tag, by any }{
 		{"a-1", tag, "new"},
-		{"a-1", tag, "sid"},
+		{"a-1", tag, "tag"},
 		{gone + ".a-1", gone, "lost"},
-		{"", tag, "sid"},
+		{"", tag, "tag"},
 		{nil, nil, nil},
 	} {
 		var entry map[string]any

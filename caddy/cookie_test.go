@@ -193,7 +193,7 @@ func TestANodesOwnCookieIsPrefixed(t *testing.T) {
 func TestACookieInThePlaceholders(t *testing.T) {
 	n := startNode(t, "a")
 	s := serve(t, `log
-		log_append io_by {http.affinity.by}
+		log_append io_by {http.affinity.reason}
 		socketio `+n.address()+` {
 			cookie
 		}`)

@@ -124,7 +124,7 @@ func TestAPinnedUpstreamThatCannotBeDialedIsLostForTheRequest(t *testing.T) {
 
 	req, state = newRequest(t, tagOf(pool[1]))
 	assert.Same(t, pool[1], policy.Select(pool, req, nil), "another request tries it")
-	assert.Equal(t, core.BySID, state.by)
+	assert.Equal(t, core.ByTag, state.by)
 }
 
 func TestAFailedRequestOfOneNodeCoolsItDownOnce(t *testing.T) {

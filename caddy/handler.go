@@ -38,7 +38,7 @@ func init() {
 // ------------|-------------
 // `{http.affinity.sid}` | The node's own session ID. Empty when the client sent one that has no place in a log.
 // `{http.affinity.tag}` | The tag of the session's upstream.
-// `{http.affinity.by}` | What the upstream was chosen by: `sid` (the session ID says so), `learned` (this proxy remembers it), `cookie` (the client's cookie says so), `new` (a new session), `lost` (a session whose upstream is not known or cannot be reached), or empty (a session that the sid option leaves alone).
+// `{http.affinity.reason}` | What the upstream was chosen by: `tag` (the session ID says so), `learned` (this proxy remembers it), `cookie` (the client's cookie says so), `new` (a new session), `lost` (a session whose upstream is not known or cannot be reached), or empty (a session that the sid option leaves alone).
 type Handler struct {
 	// How to remember the upstream of a session: `tag` puts the upstream's tag
 	// in front of the session ID that the client gets, so that nothing has to
@@ -139,7 +139,7 @@ func (h *Handler) open(w http.ResponseWriter, r *http.Request, next caddyhttp.Ha
 		}
 	}()
 
-	recorder := core.NewRecorder(w, func(_ http.Header, opened core.Opened) string {
+	rewriter := core.NewHandshakeRewriter(w, func(_ http.Header, opened core.Opened) string {
 		state.sid = core.Printable(opened.SID)
 		if !learn {
 			return state.chosen
@@ -152,12 +152,12 @@ func (h *Handler) open(w http.ResponseWriter, r *http.Request, next caddyhttp.Ha
 	whole := false
 	defer func() {
 		if !whole { // reverse_proxy panics when its upstream breaks off
-			recorder.Abort()
+			rewriter.Abort()
 		}
 	}()
-	err := next.ServeHTTP(recorder, r)
+	err := next.ServeHTTP(rewriter, r)
 	whole = true
-	opened, closeErr := recorder.Close()
+	opened, closeErr := rewriter.Close()
 	if opened {
 		h.logOpened(state, closeErr)
 	}

@@ -67,7 +67,7 @@ func TestSelectFollowsTheTag(t *testing.T) {
 	for _, want := range pool {
 		req, state := newRequest(t, tagOf(want))
 		assert.Same(t, want, policy.Select(pool, req, nil))
-		assert.Equal(t, core.BySID, state.by)
+		assert.Equal(t, core.ByTag, state.by)
 	}
 }
 

@@ -18,7 +18,7 @@ func (a *AffinitySelection) logSelected(state *requestState, upstream *reversepr
 	}
 	if c := a.logger.Check(zapcore.DebugLevel, "selected upstream for session"); c != nil {
 		c.Write(
-			zap.String("by", string(state.by)),
+			zap.String("reason", string(state.by)),
 			zap.String("sid", state.sid),
 			zap.String("tag", state.tag()),
 			zap.String("upstream", upstream.String()),

@@ -20,7 +20,7 @@ const stateVar = "http.affinity"
 const (
 	sidPlaceholder = "http.affinity.sid"
 	tagPlaceholder = "http.affinity.tag"
-	byPlaceholder  = "http.affinity.by"
+	reasonPlaceholder  = "http.affinity.reason"
 )
 
 // requestState is what the handler and the policy tell each other about one
@@ -41,7 +41,7 @@ type requestState struct {
 
 	// evidence is what the request brings for an upstream, and by what chose
 	// the upstream in the end.
-	evidence, by core.Evidence
+	evidence, by core.Reason
 
 	// pinned is the tag of the upstream that has the request's session, if
 	// that is known.
@@ -108,7 +108,7 @@ func (s *requestState) placeholder(key string) (any, bool) {
 		return s.sid, true
 	case tagPlaceholder:
 		return s.tag(), true
-	case byPlaceholder:
+	case reasonPlaceholder:
 		return string(s.by), true
 	default:
 		return nil, false

@@ -80,9 +80,9 @@ func (a *AffinitySelection) resolve(pool reverseproxy.UpstreamPool, req *http.Re
 		return
 	}
 	engineIO := state.engineIO.Again(req.URL.RawQuery)
-	state.evidence, state.pinned = core.Weigh(engineIO, state.mode, core.UpstreamTags, state.share,
+	state.evidence, state.pinned = core.Resolve(engineIO, state.mode, core.UpstreamTags, state.share,
 		func(tag string) bool { return a.tags.has(pool, tag) })
-	if state.evidence == core.BySID {
+	if state.evidence == core.ByTag {
 		state.sid = core.PrintableRaw(engineIO.Unbind(req, state.pinned))
 	}
 }

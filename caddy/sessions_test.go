@@ -31,7 +31,7 @@ func TestLearnedSessionsStayOnTheirNode(t *testing.T) {
 			assert.NotContains(t, query, ".", "the tag reached the node")
 		}
 	}
-	assert.Len(t, s.logged(t, "selected upstream for session", `"by":"learned"`), 90)
+	assert.Len(t, s.logged(t, "selected upstream for session", `"reason":"learned"`), 90)
 }
 
 func TestAFullTableDropsSessionsAndSaysSo(t *testing.T) {
@@ -50,7 +50,7 @@ func TestAFullTableDropsSessionsAndSaysSo(t *testing.T) {
 	assert.Len(t, s.logged(t, "dropped before its time", `"dropped":1}`), 1)
 	assert.Len(t, s.logged(t, "dropped before its time", `"dropped":10}`), 1)
 	assert.Len(t, s.logged(t, "dropped before its time"), 2)
-	assert.GreaterOrEqual(t, len(s.logged(t, "selected upstream for session", `"by":"lost"`)), 11)
+	assert.GreaterOrEqual(t, len(s.logged(t, "selected upstream for session", `"reason":"lost"`)), 11)
 }
 
 // A reload makes all modules anew, and drops the old ones after.
@@ -117,5 +117,5 @@ func TestSitesDoNotTakeEachOthersLearnedSessions(t *testing.T) {
 		s.get(t, polling+"&sid="+sid)
 		s.at(t, "/socket.io/one", polling+"&sid="+sid)
 	}
-	assert.Len(t, s.logged(t, "selected upstream for session", `"by":"learned"`), 6)
+	assert.Len(t, s.logged(t, "selected upstream for session", `"reason":"learned"`), 6)
 }

@@ -19,7 +19,7 @@ func TestWhatAClientWritesCostsNoMoreThanItsLength(t *testing.T) {
 	query := func(query string) func() {
 		return func() {
 			req, _ := ParseRequest(query)
-			Weigh(req, ModeAuto, letters(1), nil, nil)
+			Resolve(req, ModeAuto, letters(1), nil, nil)
 		}
 	}
 	cases := []struct {

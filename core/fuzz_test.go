@@ -136,9 +136,9 @@ func unbound(bound []byte, packet openPacket) string {
 	return s
 }
 
-// FuzzRecorder: however a reply is cut into pieces, the client gets what
+// FuzzHandshakeRewriter: however a reply is cut into pieces, the client gets what
 // BindOpenPacket makes of it, or the reply itself.
-func FuzzRecorder(f *testing.F) {
+func FuzzHandshakeRewriter(f *testing.F) {
 	for _, h := range readRecorded(f) {
 		f.Add(readBody(f, h.File), 200, 7, true)
 	}
@@ -150,22 +150,22 @@ func FuzzRecorder(f *testing.F) {
 			return // no reply, or one without a body, or one that is not held back
 		}
 		w := httptest.NewRecorder()
-		recorder := NewRecorder(w, always(testTag))
-		recorder.WriteHeader(status)
+		rewriter := NewHandshakeRewriter(w, always(testTag))
+		rewriter.WriteHeader(status)
 		for rest := body; len(rest) > 0; {
 			n := piece
 			if n > len(rest) {
 				n = len(rest)
 			}
-			if _, err := recorder.Write(rest[:n]); err != nil {
+			if _, err := rewriter.Write(rest[:n]); err != nil {
 				t.Fatal(err)
 			}
 			if flush {
-				recorder.Flush()
+				rewriter.Flush()
 			}
 			rest = rest[n:]
 		}
-		if _, err := recorder.Close(); err != nil {
+		if _, err := rewriter.Close(); err != nil {
 			t.Fatal(err)
 		}
 		want := body

@@ -33,7 +33,7 @@ func Hide(cookies *HiddenCookies, header http.Header, status int) {
 //
 // A host that interprets this package sees no more of it than those two
 // interfaces, and so cannot flush it: it flushes by itself where a reply does
-// not say its length. It has no Unwrap method, as [Recorder] has none: a host
+// not say its length. It has no Unwrap method, as [HandshakeRewriter] has none: a host
 // that could reach the writer behind it would send headers that still have the
 // cookies.
 type HidingWriter struct {

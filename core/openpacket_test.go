@@ -181,7 +181,7 @@ func TestWhatIsNotAnOpenPacketStays(t *testing.T) {
 func TestBindOpenPacketOf64KiB(t *testing.T) {
 	body := `0{"sid":"a","x":"` + strings.Repeat("x", maxOpen) + `"}`
 	if _, _, ok := BindOpenPacket([]byte(body), testTag); !ok {
-		t.Error("only the recorder has a limit, not the packet")
+		t.Error("only the rewriter has a limit, not the packet")
 	}
 }
 

@@ -10,8 +10,8 @@ import (
 // nearly all that there is. A host that interprets this package reads each
 // piece of it by one match of a regular expression, which costs it as much as
 // a few statements, and leaves all else to the functions that read anything:
-// [ParseRequest], [Weigh], [Request.Unbind], [Request.OpensByPolling] and
-// [Recorder.Close]. A match says nothing that they would not say.
+// [ParseRequest], [Resolve], [Request.Unbind], [Request.OpensByPolling] and
+// [HandshakeRewriter.Close]. A match says nothing that they would not say.
 //
 // What serves such a host is short, as the interpreter makes room for all of a
 // function's values when it calls it, and has functions rather than methods:

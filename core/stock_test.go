@@ -95,7 +95,7 @@ func checkStock(tb testing.TB, mode Mode, form TagForm, path, query string) {
 		return &http.Request{Method: http.MethodGet, URL: &url.URL{RawQuery: query}, RequestURI: path + query}
 	}
 	req, ours := ParseRequest(query)
-	_, tag := Weigh(req, mode, form, NewSessions(1).NewShare(), nil)
+	_, tag := Resolve(req, mode, form, NewSessions(1).NewShare(), nil)
 	want := newRequest()
 	req.Unbind(want, tag)
 

@@ -50,11 +50,11 @@ func StockSetCookie(names []string, form TagForm) *regexp.Regexp {
 	return regexp.MustCompile(`^` + regexp.QuoteMeta(names[0]) + `=(` + stockTag(form) + `);`)
 }
 
-// BindStock is [Recorder.Close] for a reply that is a stock open packet, with
+// BindStock is [HandshakeRewriter.Close] for a reply that is a stock open packet, with
 // the reply's headers and a valid tag. It takes a header out of these, unless
 // its name is empty. It reports false, and leaves all as it is, when the reply
 // is another one, which is Close's.
-func BindStock(r *Recorder, header http.Header, tag, hidden string) bool {
+func BindStock(r *HandshakeRewriter, header http.Header, tag, hidden string) bool {
 	if r.stock == "" || header["Content-Encoding"] != nil {
 		return false
 	}

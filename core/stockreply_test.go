@@ -19,24 +19,24 @@ func TestRecordedHandshakesAreStock(t *testing.T) {
 
 func TestBindStock(t *testing.T) {
 	w := httptest.NewRecorder()
-	recorder := &Recorder{ResponseWriter: w}
-	header := recorder.Header()
+	rewriter := &HandshakeRewriter{ResponseWriter: w}
+	header := rewriter.Header()
 	header.Set("Content-Length", "1")
 	header.Set("Set-Cookie", "srv=T")
 	header.Set("X-Node", "a")
-	recorder.WriteHeader(http.StatusOK)
-	write(recorder, stockBody)
-	if !BindStock(recorder, header, testTag, "Set-Cookie") {
+	rewriter.WriteHeader(http.StatusOK)
+	write(rewriter, stockBody)
+	if !BindStock(rewriter, header, testTag, "Set-Cookie") {
 		t.Fatal("it is not stock")
 	}
-	recorder.Abort()
+	rewriter.Abort()
 	if want := strings.Replace(stockBody, `"r`, `"`+testTag+".r", 1); w.Code != http.StatusOK || w.Body.String() != want {
 		t.Errorf("got %d %q, want %q", w.Code, w.Body.String(), want)
 	}
 	if header.Get("Content-Length") != "" || header.Get("Set-Cookie") != "" || header.Get("X-Node") != "a" {
 		t.Errorf("headers %v", header)
 	}
-	if opened, err := recorder.Close(); opened || err != nil {
+	if opened, err := rewriter.Close(); opened || err != nil {
 		t.Errorf("Close = %v, %v after the end", opened, err)
 	}
 }
@@ -83,12 +83,12 @@ func TestBindStockLeavesOtherRepliesToClose(t *testing.T) {
 			plain := httptest.NewRecorder()
 			tc.reply(plain, nil)
 			w := httptest.NewRecorder()
-			recorder := NewRecorder(w, always(""))
-			tc.reply(recorder, nil)
-			if BindStock(recorder, recorder.Header(), testTag, "X-Node") {
+			rewriter := NewHandshakeRewriter(w, always(""))
+			tc.reply(rewriter, nil)
+			if BindStock(rewriter, rewriter.Header(), testTag, "X-Node") {
 				t.Fatal("it was taken for stock")
 			}
-			if _, err := recorder.Close(); err != nil {
+			if _, err := rewriter.Close(); err != nil {
 				t.Fatal(err)
 			}
 			if w.Code != plain.Code || w.Body.String() != plain.Body.String() {
@@ -108,12 +108,12 @@ func FuzzBindStock(f *testing.F) {
 	f.Add([]byte(`0{"sid":"sid","upgrades":[],"pingTimeout":1,"pingInterval":9999999999,"pingTimeout":2}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		w := httptest.NewRecorder()
-		recorder := &Recorder{ResponseWriter: w}
-		recorder.WriteHeader(http.StatusOK)
-		if n, err := recorder.Write(body); err != nil || n != len(body) {
+		rewriter := &HandshakeRewriter{ResponseWriter: w}
+		rewriter.WriteHeader(http.StatusOK)
+		if n, err := rewriter.Write(body); err != nil || n != len(body) {
 			t.Fatal(n, err)
 		}
-		if !BindStock(recorder, recorder.Header(), testTag, "") {
+		if !BindStock(rewriter, rewriter.Header(), testTag, "") {
 			return
 		}
 		packet, ok := findInPayload(body)

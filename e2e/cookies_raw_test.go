@@ -16,7 +16,7 @@ import (
 func caddyShowing(options ...string) caddy {
 	c := caddyGiving(options...)
 	c.proxy = func(upstreams string) string {
-		return "header >X-By {http.affinity.by}\n" + caddyWith(options...).proxy(upstreams)
+		return "header >X-By {http.affinity.reason}\n" + caddyWith(options...).proxy(upstreams)
 	}
 	return c
 }

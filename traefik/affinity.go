@@ -189,17 +189,17 @@ func serveOpening(a *Affinity, w http.ResponseWriter, r *http.Request) {
 		forget(a, r)
 	}
 	r.Header["Accept-Encoding"] = []string{"identity"} // a compressed open packet cannot be read
-	recorder := &core.Recorder{ResponseWriter: w, Cookies: a.hidden}
-	defer core.Abort(recorder) // Traefik panics when its server breaks off
-	a.next.ServeHTTP(recorder, r)
+	rewriter := &core.HandshakeRewriter{ResponseWriter: w, Cookies: a.hidden}
+	defer core.Abort(rewriter) // Traefik panics when its server breaks off
+	a.next.ServeHTTP(rewriter, r)
 	header := w.Header()
 	if cookies := header["Set-Cookie"]; len(cookies) == 1 {
 		part := a.sticky.FindStringSubmatch(cookies[0])
-		if part != nil && core.BindStock(recorder, header, part[1], a.bare) {
+		if part != nil && core.BindStock(rewriter, header, part[1], a.bare) {
 			return
 		}
 	}
-	finish(a, recorder, r)
+	finish(a, rewriter, r)
 }
 
 // forget takes the sticky cookies off a request that opens a session, unless
@@ -217,26 +217,26 @@ func forget(a *Affinity, r *http.Request) {
 
 // finish ends the reply to a handshake poll, and binds the session that it
 // opens to the server that Traefik chose.
-func finish(a *Affinity, recorder *core.Recorder, r *http.Request) {
-	recorder.Tag = func(header http.Header, opened core.Opened) string {
+func finish(a *Affinity, rewriter *core.HandshakeRewriter, r *http.Request) {
+	rewriter.Tag = func(header http.Header, opened core.Opened) string {
 		return chosen(a, r, header, opened)
 	}
-	_, _ = recorder.Close() // the client has gone, and nobody is left to tell
+	_, _ = rewriter.Close() // the client has gone, and nobody is left to tell
 }
 
 // serveLearning serves a handshake poll whose session is to be learned.
 func serveLearning(a *Affinity, w http.ResponseWriter, r *http.Request) {
 	r.Header["Accept-Encoding"] = []string{"identity"} // a compressed open packet cannot be read
-	recorder := core.NewRecorder(w, func(header http.Header, opened core.Opened) string {
+	rewriter := core.NewHandshakeRewriter(w, func(header http.Header, opened core.Opened) string {
 		if tag := chosen(a, r, header, opened); tag != "" {
 			learn(a, opened, tag)
 		}
 		return ""
 	})
-	recorder.Cookies = a.hidden
-	defer core.Abort(recorder) // Traefik panics when its server breaks off
-	a.next.ServeHTTP(recorder, r)
-	_, _ = recorder.Close() // the client has gone, and nobody is left to tell
+	rewriter.Cookies = a.hidden
+	defer core.Abort(rewriter) // Traefik panics when its server breaks off
+	a.next.ServeHTTP(rewriter, r)
+	_, _ = rewriter.Close() // the client has gone, and nobody is left to tell
 }
 
 // serveAny serves any request that may be Engine.IO's.
@@ -246,8 +246,8 @@ func serveAny(a *Affinity, w http.ResponseWriter, r *http.Request) {
 		a.next.ServeHTTP(w, r)
 		return
 	}
-	by, tag := core.Weigh(req, a.mode, a.form, a.sessions, nil)
-	if by == core.BySID {
+	by, tag := core.Resolve(req, a.mode, a.form, a.sessions, nil)
+	if by == core.ByTag {
 		req.Unbind(r, tag)
 	}
 	if tag != "" {

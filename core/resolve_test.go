@@ -14,18 +14,18 @@ func TestWeigh(t *testing.T) {
 	cases := []struct {
 		name, query string
 		mode        Mode
-		by          Evidence
+		by          Reason
 		tag         string
 	}{
 		{"a handshake is new", "EIO=4&transport=polling", ModeAuto, ByNew, ""},
-		{"a bound sid says where", "EIO=4&sid=T.a", ModeAuto, BySID, "T"},
+		{"a bound sid says where", "EIO=4&sid=T.a", ModeAuto, ByTag, "T"},
 		{"a sid without a tag is lost", "EIO=4&sid=a", ModeAuto, ByLost, ""},
 		{"a repeated sid is lost", "EIO=4&sid=T.a&sid=T.a", ModeAuto, ByLost, ""},
 		{"auto learns version 3", "EIO=3&sid=known", ModeAuto, ByLearned, "L"},
 		{"auto takes no tag from version 3", "EIO=3&sid=T.a", ModeAuto, ByLost, ""},
 		{"auto does not learn version 4", "EIO=4&sid=known", ModeAuto, ByLost, ""},
 		{"auto leaves an unknown version alone", "EIO=5&sid=T.a", ModeAuto, "", ""},
-		{"tag takes version 3", "EIO=3&sid=T.a", ModeTag, BySID, "T"},
+		{"tag takes version 3", "EIO=3&sid=T.a", ModeTag, ByTag, "T"},
 		{"tag learns nothing", "EIO=3&sid=known", ModeTag, ByLost, ""},
 		{"learn learns version 4", "EIO=4&sid=known", ModeLearn, ByLearned, "L"},
 		{"learn knows a sid by its decoded form", "EIO=4&sid=a%2Bb", ModeLearn, ByLearned, "L"},
@@ -38,7 +38,7 @@ func TestWeigh(t *testing.T) {
 	}
 	for _, tc := range cases {
 		req, _ := ParseRequest(tc.query)
-		if by, tag := Weigh(req, tc.mode, letters(1), sessions, nil); by != tc.by || tag != tc.tag {
+		if by, tag := Resolve(req, tc.mode, letters(1), sessions, nil); by != tc.by || tag != tc.tag {
 			t.Errorf("%s: by %q, tag %q, want %q, %q", tc.name, by, tag, tc.by, tc.tag)
 		}
 	}

@@ -19,7 +19,7 @@ func always(tag string) func(http.Header, Opened) string {
 	return func(http.Header, Opened) string { return tag }
 }
 
-func TestRecorder(t *testing.T) {
+func TestHandshakeRewriter(t *testing.T) {
 	cases := []struct {
 		name   string
 		reply  http.HandlerFunc
@@ -126,12 +126,12 @@ func TestRecorder(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			w := httptest.NewRecorder()
 			var sid string
-			recorder := NewRecorder(w, func(_ http.Header, opened Opened) string {
+			rewriter := NewHandshakeRewriter(w, func(_ http.Header, opened Opened) string {
 				sid = opened.SID
 				return tc.tag
 			})
-			tc.reply(recorder, nil)
-			opened, err := recorder.Close()
+			tc.reply(rewriter, nil)
+			opened, err := rewriter.Close()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -156,26 +156,26 @@ func write(w http.ResponseWriter, s string) {
 	}
 }
 
-func TestRecorderCommitsNothingByItself(t *testing.T) {
+func TestHandshakeRewriterCommitsNothingByItself(t *testing.T) {
 	w := &spy{ResponseRecorder: httptest.NewRecorder()}
-	recorder := NewRecorder(w, always(testTag))
-	if opened, err := recorder.Close(); opened || err != nil {
+	rewriter := NewHandshakeRewriter(w, always(testTag))
+	if opened, err := rewriter.Close(); opened || err != nil {
 		t.Error("no reply was taken for one")
 	}
-	recorder.Abort()
+	rewriter.Abort()
 	if w.statuses != nil || w.flushes != 0 {
 		t.Errorf("wrote %v, flushed %d times, where the handler behind said nothing", w.statuses, w.flushes)
 	}
 }
 
-func TestRecorderHoldsBackWhatMayOpenASession(t *testing.T) {
+func TestHandshakeRewriterHoldsBackWhatMayOpenASession(t *testing.T) {
 	w := &spy{ResponseRecorder: httptest.NewRecorder()}
-	recorder := NewRecorder(w, always(testTag))
-	recorder.WriteHeader(http.StatusEarlyHints)
-	recorder.WriteHeader(http.StatusOK)
-	write(recorder, openBody)
-	recorder.Flush()
-	if _, can := interface{}(recorder).(interface{ Unwrap() http.ResponseWriter }); can {
+	rewriter := NewHandshakeRewriter(w, always(testTag))
+	rewriter.WriteHeader(http.StatusEarlyHints)
+	rewriter.WriteHeader(http.StatusOK)
+	write(rewriter, openBody)
+	rewriter.Flush()
+	if _, can := interface{}(rewriter).(interface{ Unwrap() http.ResponseWriter }); can {
 		t.Error("a host can get at the writer behind")
 	}
 	if len(w.statuses) != 1 || w.statuses[0] != http.StatusEarlyHints || w.flushes != 0 {
@@ -183,65 +183,65 @@ func TestRecorderHoldsBackWhatMayOpenASession(t *testing.T) {
 	}
 }
 
-func TestRecorderStreamsWhatCannotOpenASession(t *testing.T) {
+func TestHandshakeRewriterStreamsWhatCannotOpenASession(t *testing.T) {
 	// A compiled writer: under Yaegi, nothing sees Flush on a type of ours.
 	w := httptest.NewRecorder()
-	recorder := NewRecorder(w, always(testTag))
-	write(recorder, "data: 1\n\n")
-	recorder.Flush()
+	rewriter := NewHandshakeRewriter(w, always(testTag))
+	write(rewriter, "data: 1\n\n")
+	rewriter.Flush()
 	if w.Body.String() != "data: 1\n\n" || !w.Flushed {
 		t.Errorf("body %q, flushed %v, before the reply has ended", w.Body.String(), w.Flushed)
 	}
 }
 
-func TestRecorderTakesOneStatus(t *testing.T) {
+func TestHandshakeRewriterTakesOneStatus(t *testing.T) {
 	w := &spy{ResponseRecorder: httptest.NewRecorder()}
-	recorder := NewRecorder(w, always(testTag))
-	write(recorder, "data: 1\n\n")
-	recorder.WriteHeader(http.StatusTeapot)
+	rewriter := NewHandshakeRewriter(w, always(testTag))
+	write(rewriter, "data: 1\n\n")
+	rewriter.WriteHeader(http.StatusTeapot)
 	if len(w.statuses) != 1 || w.statuses[0] != http.StatusOK {
 		t.Errorf("wrote %v, want one status", w.statuses)
 	}
 }
 
-func TestRecorderStreamsAnEndlessReply(t *testing.T) {
+func TestHandshakeRewriterStreamsAnEndlessReply(t *testing.T) {
 	w := &spy{ResponseRecorder: httptest.NewRecorder()}
-	recorder := NewRecorder(w, always(testTag))
+	rewriter := NewHandshakeRewriter(w, always(testTag))
 	piece := strings.Repeat("1", 1000)
 	for sent := 0; sent < 10*maxOpen; sent += len(piece) {
-		write(recorder, piece)
+		write(rewriter, piece)
 		if behind := sent + len(piece) - w.Body.Len(); behind > maxOpen {
 			t.Fatalf("%d bytes are held back", behind)
 		}
 	}
 }
 
-func TestRecorderAbortShowsWhatThereWas(t *testing.T) {
+func TestHandshakeRewriterAbortShowsWhatThereWas(t *testing.T) {
 	w := httptest.NewRecorder()
 	w.Header().Set("Content-Length", "100")
-	recorder := NewRecorder(w, always(testTag))
-	recorder.WriteHeader(http.StatusOK)
-	write(recorder, openBody)
-	recorder.Abort()
+	rewriter := NewHandshakeRewriter(w, always(testTag))
+	rewriter.WriteHeader(http.StatusOK)
+	write(rewriter, openBody)
+	rewriter.Abort()
 	if w.Body.String() != openBody || w.Header().Get("Content-Length") != "100" || !w.Flushed {
 		t.Errorf("body %q, flushed %v, want %q as it came, flushed", w.Body.String(), w.Flushed, openBody)
 	}
 }
 
-func TestRecorderReportsAWriterThatFails(t *testing.T) {
-	recorder := NewRecorder(failing{httptest.NewRecorder()}, always(testTag))
-	write(recorder, openBody)
-	if _, err := recorder.Close(); !errors.Is(err, errFailing) {
+func TestHandshakeRewriterReportsAWriterThatFails(t *testing.T) {
+	rewriter := NewHandshakeRewriter(failing{httptest.NewRecorder()}, always(testTag))
+	write(rewriter, openBody)
+	if _, err := rewriter.Close(); !errors.Is(err, errFailing) {
 		t.Errorf("Close = %v, want the writer's own error", err)
 	}
 }
 
-func TestRecorderAsksForTheTagWithTheHeaders(t *testing.T) {
+func TestHandshakeRewriterAsksForTheTagWithTheHeaders(t *testing.T) {
 	w := httptest.NewRecorder()
-	recorder := NewRecorder(w, func(h http.Header, _ Opened) string { return h.Get("X-Tag") })
-	recorder.Header().Set("X-Tag", testTag)
-	write(recorder, openBody)
-	if _, err := recorder.Close(); err != nil || w.Body.String() != boundBody {
+	rewriter := NewHandshakeRewriter(w, func(h http.Header, _ Opened) string { return h.Get("X-Tag") })
+	rewriter.Header().Set("X-Tag", testTag)
+	write(rewriter, openBody)
+	if _, err := rewriter.Close(); err != nil || w.Body.String() != boundBody {
 		t.Errorf("body %q, %v", w.Body.String(), err)
 	}
 }

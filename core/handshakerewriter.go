@@ -5,11 +5,11 @@ import (
 	"strconv"
 )
 
-// maxOpen is how much of a reply the recorder holds back at most, in bytes. A
+// maxOpen is how much of a reply the rewriter holds back at most, in bytes. A
 // real handshake has about a hundred.
 const maxOpen = 64 << 10
 
-// Recorder is an [http.ResponseWriter] that holds back the reply to a handshake
+// HandshakeRewriter is an [http.ResponseWriter] that holds back the reply to a handshake
 // poll until its session ID is bound. Any reply that is not a 200 with an open
 // packet in its body, or has more than 64 KiB, or is encoded, reaches the
 // client as it came, byte for byte, status and headers too; as soon as that is
@@ -17,10 +17,10 @@ const maxOpen = 64 << 10
 //
 // It has no Unwrap method on purpose. A host that could reach the writer
 // behind it, to flush it say, would commit a status that is still held back.
-type Recorder struct {
+type HandshakeRewriter struct {
 	// ResponseWriter is the writer behind. Its headers are the reply's own,
 	// held back with the status, so that trailers work as they would without
-	// the recorder.
+	// the rewriter.
 	http.ResponseWriter
 
 	// Tag is asked by Close for the upstream's tag, when a session has been
@@ -49,14 +49,14 @@ type Recorder struct {
 	flush bool
 }
 
-// NewRecorder returns a Recorder in front of w.
-func NewRecorder(w http.ResponseWriter, tag func(http.Header, Opened) string) *Recorder {
-	return &Recorder{ResponseWriter: w, Tag: tag}
+// NewHandshakeRewriter returns a HandshakeRewriter in front of w.
+func NewHandshakeRewriter(w http.ResponseWriter, tag func(http.Header, Opened) string) *HandshakeRewriter {
+	return &HandshakeRewriter{ResponseWriter: w, Tag: tag}
 }
 
 // WriteHeader takes the reply's status. It passes on informational ones at
 // once, and the final one unless an open packet may follow.
-func (r *Recorder) WriteHeader(status int) {
+func (r *HandshakeRewriter) WriteHeader(status int) {
 	if status == http.StatusOK && r.status == 0 {
 		r.status = status
 		r.fresh = true
@@ -66,7 +66,7 @@ func (r *Recorder) WriteHeader(status int) {
 }
 
 // takeStatus is WriteHeader for a status that no open packet follows.
-func takeStatus(r *Recorder, status int) {
+func takeStatus(r *HandshakeRewriter, status int) {
 	if status >= 100 && status < 200 && status != http.StatusSwitchingProtocols {
 		hideFrom(r, status)
 		r.ResponseWriter.WriteHeader(status)
@@ -90,7 +90,7 @@ func mayBind(header http.Header) bool {
 }
 
 // Write takes a part of the reply's body.
-func (r *Recorder) Write(p []byte) (int, error) {
+func (r *HandshakeRewriter) Write(p []byte) (int, error) {
 	if r.fresh && stockOpen.Match(p) {
 		r.fresh = false
 		r.stock = string(p)
@@ -100,7 +100,7 @@ func (r *Recorder) Write(p []byte) (int, error) {
 }
 
 // take is Write for what is not all of a stock open packet.
-func take(r *Recorder, p []byte) (int, error) {
+func take(r *HandshakeRewriter, p []byte) (int, error) {
 	if r.status == 0 {
 		r.WriteHeader(http.StatusOK)
 	}
@@ -117,7 +117,7 @@ func take(r *Recorder, p []byte) (int, error) {
 
 // hold holds back a part of the body. It reports false when it is plain by now
 // that there is nothing to bind.
-func hold(r *Recorder, p []byte) bool {
+func hold(r *HandshakeRewriter, p []byte) bool {
 	r.fresh = false
 	unstock(r)
 	if len(r.held) == 0 && (!mayOpen(p[0]) || !mayBind(r.Header())) || len(r.held)+len(p) > maxOpen {
@@ -129,7 +129,7 @@ func hold(r *Recorder, p []byte) bool {
 
 // unstock makes a stock open packet, if there is one, a body held back like any
 // other.
-func unstock(r *Recorder) {
+func unstock(r *HandshakeRewriter) {
 	if r.stock != "" {
 		r.held, r.stock = []byte(r.stock), ""
 	}
@@ -137,7 +137,7 @@ func unstock(r *Recorder) {
 
 // FlushError flushes the writer behind, for [http.ResponseController], or does
 // so later when the reply is held back.
-func (r *Recorder) FlushError() error {
+func (r *HandshakeRewriter) FlushError() error {
 	if r.fresh && !mayBind(r.Header()) {
 		_ = pass(r) // with nothing held back, nothing can fail
 	}
@@ -149,14 +149,14 @@ func (r *Recorder) FlushError() error {
 }
 
 // Flush is FlushError for hosts that know only [http.Flusher].
-func (r *Recorder) Flush() {
+func (r *HandshakeRewriter) Flush() {
 	_ = r.FlushError() // an http.Flusher has no way to tell
 }
 
 // Close ends the reply: it binds the session ID of an open packet and sends
 // what is held back. It reports whether there was an open packet, bound or
 // not. The error is that of the writer behind.
-func (r *Recorder) Close() (opened bool, err error) {
+func (r *HandshakeRewriter) Close() (opened bool, err error) {
 	if r.status == 0 || r.passing {
 		if r.status == 0 {
 			hideFrom(r, http.StatusOK) // which it will be
@@ -178,19 +178,19 @@ func (r *Recorder) Close() (opened bool, err error) {
 // Abort sends what is held back as it came, for a reply that broke off: its
 // client is to see what it would have seen. It does nothing for a reply that
 // has ended, so it can be deferred.
-func (r *Recorder) Abort() {
+func (r *HandshakeRewriter) Abort() {
 	Abort(r)
 }
 
 // Abort is the method of that name, for a host that interprets this package.
-func Abort(r *Recorder) {
+func Abort(r *HandshakeRewriter) {
 	if !r.passing {
 		abort(r)
 	}
 }
 
 // abort is Abort for a reply that has not ended.
-func abort(r *Recorder) {
+func abort(r *HandshakeRewriter) {
 	if r.status == 0 {
 		return
 	}
@@ -199,7 +199,7 @@ func abort(r *Recorder) {
 }
 
 // bind replaces the body held back by one with a bound session ID.
-func (r *Recorder) bind(packet openPacket, tag string) {
+func (r *HandshakeRewriter) bind(packet openPacket, tag string) {
 	bound := packet.bind(r.held, tag)
 	header := r.Header()
 	if length, err := strconv.Atoi(header.Get("Content-Length")); err == nil {
@@ -209,7 +209,7 @@ func (r *Recorder) bind(packet openPacket, tag string) {
 }
 
 // pass sends what is held back and lets through what follows.
-func pass(r *Recorder) error {
+func pass(r *HandshakeRewriter) error {
 	r.passing = true
 	r.fresh = false
 	hideFrom(r, r.status)
@@ -228,7 +228,7 @@ func pass(r *Recorder) error {
 }
 
 // hideFrom takes out of the headers what the reply loses.
-func hideFrom(r *Recorder, status int) {
+func hideFrom(r *HandshakeRewriter, status int) {
 	if r.Cookies != nil {
 		Hide(r.Cookies, r.Header(), status)
 	}
