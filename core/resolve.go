@@ -41,7 +41,7 @@ func Resolve(req Request, mode Mode, form TagForm, sessions *Share, known func(t
 		return ByTag, tag
 	case mode.Learns(req.Version):
 		// It may be older than the configuration, and so than the form.
-		if tag = sessions.Find(req.ID(), known); form.Valid(tag) {
+		if tag = sessions.Find(req.DecodedSID(), known); form.Valid(tag) {
 			return ByLearned, tag
 		}
 		return ByLost, ""

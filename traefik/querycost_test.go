@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// A query of a megabyte is not read by a match, which would take a fifth of a
-// second.
-func TestALongQueryCostsNoMoreThanItsLength(t *testing.T) {
+// A match takes a fifth of a second for a query of a megabyte, so the middleware
+// does not match long queries.
+func TestTimeDependsOnlyOnLengthOfQuery(t *testing.T) {
 	const length = 900_000
 	handler := newAffinity(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), nil)
 	fastest := func(query string) time.Duration {
@@ -33,13 +33,13 @@ func TestALongQueryCostsNoMoreThanItsLength(t *testing.T) {
 		"EIO=4&" + strings.Repeat("transport=polling&", length/18) + "sid=a",
 	} {
 		if took := fastest(hostile); took > 50*harmless {
-			t.Errorf("%.40q… takes %s, and something harmless of that length %s", hostile, took, harmless)
+			t.Errorf("%.40q… takes %s, and a harmless query of the same length %s", hostile, took, harmless)
 		}
 	}
 }
 
-// What is too long for a match is served like anything else.
-func TestALongRequestIsServed(t *testing.T) {
+// A query that is too long for the fast path takes the slow path.
+func TestLongQueryIsServed(t *testing.T) {
 	b := &balancer{cookies: []string{cookie}}
 	handler := newAffinity(t, b, nil)
 	long := "&token=" + strings.Repeat("a", 8<<10)
@@ -47,8 +47,8 @@ func TestALongRequestIsServed(t *testing.T) {
 		t.Errorf("a handshake: %s", body)
 	}
 	get(handler, polling+"&sid="+value+".abc"+long, nil)
-	got, err := b.seen.Cookie(cookie)
-	if err != nil || got.Value != value || b.seen.URL.RawQuery != polling+"&sid=abc"+long {
-		t.Errorf("the node is asked %.60q with %v, %v", b.seen.URL.RawQuery, got, err)
+	got, err := b.received.Cookie(cookie)
+	if err != nil || got.Value != value || b.received.URL.RawQuery != polling+"&sid=abc"+long {
+		t.Errorf("the server receives %.60q with %v, %v", b.received.URL.RawQuery, got, err)
 	}
 }

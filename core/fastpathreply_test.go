@@ -7,17 +7,17 @@ import (
 	"testing"
 )
 
-const stockBody = `0{"sid":"rYvVOSuxstMYwaX_AAAA","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}`
+const nodeBody = `0{"sid":"rYvVOSuxstMYwaX_AAAA","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}`
 
-func TestRecordedHandshakesAreStock(t *testing.T) {
+func TestOpenPacketPatternMatchesRecordedHandshakes(t *testing.T) {
 	for _, file := range []string{"v4-polling.txt", "v4-allow-eio3-eio4.txt"} {
-		if !stockOpen.Match(readBody(t, file)) {
+		if !openPacketPattern.Match(readBody(t, file)) {
 			t.Errorf("%s is not", file)
 		}
 	}
 }
 
-func TestBindStock(t *testing.T) {
+func TestBindFastPath(t *testing.T) {
 	w := httptest.NewRecorder()
 	rewriter := &HandshakeRewriter{ResponseWriter: w}
 	header := rewriter.Header()
@@ -25,12 +25,12 @@ func TestBindStock(t *testing.T) {
 	header.Set("Set-Cookie", "srv=T")
 	header.Set("X-Node", "a")
 	rewriter.WriteHeader(http.StatusOK)
-	write(rewriter, stockBody)
-	if !BindStock(rewriter, header, testTag, "Set-Cookie") {
+	write(rewriter, nodeBody)
+	if !BindFastPath(rewriter, header, testTag, "Set-Cookie") {
 		t.Fatal("it is not stock")
 	}
 	rewriter.Abort()
-	if want := strings.Replace(stockBody, `"r`, `"`+testTag+".r", 1); w.Code != http.StatusOK || w.Body.String() != want {
+	if want := strings.Replace(nodeBody, `"r`, `"`+testTag+".r", 1); w.Code != http.StatusOK || w.Body.String() != want {
 		t.Errorf("got %d %q, want %q", w.Code, w.Body.String(), want)
 	}
 	if header.Get("Content-Length") != "" || header.Get("Set-Cookie") != "" || header.Get("X-Node") != "a" {
@@ -41,7 +41,7 @@ func TestBindStock(t *testing.T) {
 	}
 }
 
-func TestBindStockLeavesOtherRepliesToClose(t *testing.T) {
+func TestBindFastPathLeavesOtherRepliesToClose(t *testing.T) {
 	cases := []struct {
 		name  string
 		reply http.HandlerFunc
@@ -50,12 +50,12 @@ func TestBindStockLeavesOtherRepliesToClose(t *testing.T) {
 		{"no body", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }},
 		{"another status", func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusBadRequest)
-			write(w, stockBody)
+			write(w, nodeBody)
 		}},
 		{"a status that comes late", func(w http.ResponseWriter, _ *http.Request) {
 			write(w, "x")
 			w.WriteHeader(http.StatusOK)
-			write(w, stockBody)
+			write(w, nodeBody)
 		}},
 		{"another shape", func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusOK)
@@ -63,18 +63,18 @@ func TestBindStockLeavesOtherRepliesToClose(t *testing.T) {
 		}},
 		{"two pieces", func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusOK)
-			write(w, stockBody)
+			write(w, nodeBody)
 			write(w, "\x1e40")
 		}},
 		{"two packets, the second one stock", func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusOK)
 			write(w, "2")
-			write(w, stockBody)
+			write(w, nodeBody)
 		}},
 		{"an encoding", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Encoding", "gzip")
 			w.WriteHeader(http.StatusOK)
-			write(w, stockBody)
+			write(w, nodeBody)
 		}},
 	}
 	for _, tc := range cases {
@@ -85,7 +85,7 @@ func TestBindStockLeavesOtherRepliesToClose(t *testing.T) {
 			w := httptest.NewRecorder()
 			rewriter := NewHandshakeRewriter(w, always(""))
 			tc.reply(rewriter, nil)
-			if BindStock(rewriter, rewriter.Header(), testTag, "X-Node") {
+			if BindFastPath(rewriter, rewriter.Header(), testTag, "X-Node") {
 				t.Fatal("it was taken for stock")
 			}
 			if _, err := rewriter.Close(); err != nil {
@@ -98,9 +98,9 @@ func TestBindStockLeavesOtherRepliesToClose(t *testing.T) {
 	}
 }
 
-// FuzzBindStock: what a match takes for an open packet is one, and is bound as
+// FuzzBindFastPath: what a match takes for an open packet is one, and is bound as
 // the functions would bind it that read any.
-func FuzzBindStock(f *testing.F) {
+func FuzzBindFastPath(f *testing.F) {
 	for _, h := range readRecorded(f) {
 		f.Add(readBody(f, h.File))
 	}
@@ -113,11 +113,11 @@ func FuzzBindStock(f *testing.F) {
 		if n, err := rewriter.Write(body); err != nil || n != len(body) {
 			t.Fatal(n, err)
 		}
-		if !BindStock(rewriter, rewriter.Header(), testTag, "") {
+		if !BindFastPath(rewriter, rewriter.Header(), testTag, "") {
 			return
 		}
 		packet, ok := findInPayload(body)
-		if !ok || packet != findInStock(body) || packet.SID == "" || len(packet.SID) > maxSID || len(body) > maxOpen {
+		if !ok || packet != readMatchedPacket(body) || packet.SID == "" || len(packet.SID) > maxSID || len(body) > maxBuffered {
 			t.Fatalf("%q is not one that can be bound: %+v", body, packet)
 		}
 		if want := packet.bind(body, testTag); w.Body.String() != string(want) {
