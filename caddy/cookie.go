@@ -114,7 +114,7 @@ func (c *Cookie) checkPrefix() error {
 func (c *Cookie) take(header http.Header) (tag string) {
 	value := core.CookieValue(header, c.Name)
 	if c.Mode == cookiePrefix {
-		tag, _ = core.SplitCookie(value, core.UpstreamTags)
+		tag, _ = core.SplitCookieValue(value, core.UpstreamTags)
 		core.UnprefixCookie(header, c.Name, core.UpstreamTags)
 		return tag
 	}
@@ -131,14 +131,14 @@ func (c *Cookie) take(header http.Header) (tag string) {
 func (c *Cookie) give(header http.Header, tag string, greet bool) {
 	if c.Mode == cookiePrefix {
 		if core.PrefixSetCookie(header, c.Name, tag) {
-			core.KeepPrivate(header)
+			core.MarkPrivate(header)
 		}
 		return
 	}
 	core.DropSetCookie(header, c.Name)
 	if greet {
 		c.set.Add(header, tag)
-		core.KeepPrivate(header)
+		core.MarkPrivate(header)
 	}
 }
 

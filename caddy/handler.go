@@ -118,7 +118,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 
 	state.sid = core.PrintableRaw(req.SID)
-	if (h.mode.Tags(req.Version) || h.mode.Learns(req.Version)) && req.OpensByPolling(r) {
+	if (h.mode.Tags(req.Version) || h.mode.Learns(req.Version)) && req.IsPollingHandshake(r) {
 		return h.open(w, r, next, state, h.mode.Learns(req.Version))
 	}
 	return next.ServeHTTP(w, r)
@@ -139,7 +139,7 @@ func (h *Handler) open(w http.ResponseWriter, r *http.Request, next caddyhttp.Ha
 		}
 	}()
 
-	rewriter := core.NewHandshakeRewriter(w, func(_ http.Header, opened core.Opened) string {
+	rewriter := core.NewHandshakeRewriter(w, func(_ http.Header, opened core.Handshake) string {
 		state.sid = core.Printable(opened.SID)
 		if !learn {
 			return state.chosen
@@ -166,7 +166,7 @@ func (h *Handler) open(w http.ResponseWriter, r *http.Request, next caddyhttp.Ha
 
 // learn remembers the upstream of a session. It warns of a table that is full,
 // at the first session that had to go, the tenth, the hundredth and so on.
-func (h *Handler) learn(opened core.Opened, tag string) {
+func (h *Handler) learn(opened core.Handshake, tag string) {
 	if dropped, full := h.share.Learn(opened, tag); full && core.IsPowerOfTen(dropped) {
 		h.logger.Warn("a learned Socket.IO session was dropped before its time, as there were too many; its client has to connect anew; "+
 			"raise max_sessions of the affinity app",

@@ -79,7 +79,7 @@ func (a *AffinitySelection) resolve(pool reverseproxy.UpstreamPool, req *http.Re
 	if !state.isEngineIO {
 		return
 	}
-	engineIO := state.engineIO.Again(req.URL.RawQuery)
+	engineIO := state.engineIO.Reparse(req.URL.RawQuery)
 	state.evidence, state.pinned = core.Resolve(engineIO, state.mode, core.UpstreamTags, state.share,
 		func(tag string) bool { return a.tags.has(pool, tag) })
 	if state.evidence == core.ByTag {

@@ -60,7 +60,7 @@ func (s *sessions) limit() {
 		most = max(most, limit)
 	}
 	if most > 0 {
-		s.Limit(most)
+		s.SetLimit(most)
 	}
 }
 
