@@ -11,7 +11,7 @@ import (
 // One child of a weighted service has a single server, and so no need of a
 // sticky cookie.
 func TestTraefikHoldsSessionsOfAWeightedServiceWithAChildWithoutAStickyCookie(t *testing.T) {
-	h := traefik{chain: traefikPlugin.chain, nested: true, expects: []string{`without the sticky cookie`}}
+	h := traefik{chain: traefikPlugin.chain, nested: true, expects: []string{`sets no sticky cookie`}}
 	h.change = func(http object) {
 		left := http["services"].(object)["site0-left"].(object)["loadBalancer"].(object)
 		require.Len(t, left["servers"], 1)
@@ -38,7 +38,7 @@ func TestTraefikHoldsSessionsOfAWeightedServiceWithAChildWithoutAStickyCookie(t 
 		o.assertHeld(t)
 		o.assertSpread(t, nodes)
 	}
-	r.requireLogged(t, `without the sticky cookie "`+innerCookie+`"`, plugin+"@file")
+	r.requireLogged(t, `sets no sticky cookie "`+innerCookie+`"`, plugin+"@file")
 	assert.Equal(t, 1, r.logged("sticky cookie"))
 }
 
