@@ -35,13 +35,13 @@ type Request struct {
 
 // ParseRequest parses a raw query, the part of a URL after the "?". It reports
 // false if the query has no EIO parameter, which every Engine.IO request has.
-func ParseRequest(query string) (req Request, isEngineIO bool) {
+func ParseRequest(query string) (Request, bool) {
 	version, _, count := parameter(query, "&EIO=")
 	if count == 0 {
 		return Request{}, false
 	}
 
-	req = Request{query: query}
+	req := Request{query: query}
 	if count == 1 && len(version) == 1 && version[0] >= '0' && version[0] <= '9' {
 		req.Version = int(version[0] - '0')
 	}
