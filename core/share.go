@@ -74,6 +74,24 @@ func (h *Share) Find(sid string, known func(tag string) bool) (tag string) {
 	return ""
 }
 
+// peek returns the tag of a session's upstream, as Find does for any tag, but
+// does not renew the session: another site may use it.
+func (h *Share) peek(sid string) (tag string) {
+	s := h.table
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	place := s.entries[sid]
+	for place != nil {
+		entry := place.Value.(*learned)
+		if entry.expiry > now {
+			return entry.tag
+		}
+		place = entry.same
+	}
+	return ""
+}
+
 // lifetime returns how long an entry of a lifetime lives: just that, unless
 // there are too many different ones, when it lives up to twice as long.
 func (h *Share) lifetime(lifetime time.Duration) time.Duration {
