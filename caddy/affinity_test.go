@@ -91,23 +91,14 @@ func TestSIDModes(t *testing.T) {
 	}
 }
 
-func TestALostSessionIsAnsweredByAnotherNode(t *testing.T) {
-	_, addresses := startNodes(t, 2)
-	s := serve(t, "socketio"+addresses)
-	res, body := s.get(t, polling+"&sid="+core.Bind(core.NewTagger("").Tag("gone:3000"), "x"))
-	assert.Equal(t, http.StatusBadRequest, res.StatusCode)
-	assert.JSONEq(t, unknown, body, "the tag is taken off, the node says what clients act on")
-	assert.Len(t, s.logged(t, "selected upstream for session", `"reason":"lost"`), 1)
-}
-
-func TestSessionsOfUnknownUpstreamsAreWarnedOf(t *testing.T) {
+func TestSessionsWithUnknownTagsLogWarnings(t *testing.T) {
 	_, addresses := startNodes(t, 2)
 	s := serve(t, "socketio"+addresses+" {\n secret ours\n}")
 	other := core.NewTagger("theirs").Tag(strings.Fields(addresses)[0])
 	for range 99 {
 		s.get(t, polling+"&sid="+core.Bind(other, "x"))
 	}
-	warnings := s.logged(t, `"warn"`, "another secret", other)
+	warnings := s.logged(t, `"warn"`, "have the same secret", other)
 	require.Len(t, warnings, 2)
 	assert.Contains(t, warnings[0], `"requests":1}`)
 	assert.Contains(t, warnings[1], `"requests":10}`)
@@ -207,21 +198,21 @@ func TestPlaceholdersInTheAccessLog(t *testing.T) {
 	s := serve(t, `log
 		log_append io_sid {http.affinity.sid}
 		log_append io_tag {http.affinity.tag}
-		log_append io_by {http.affinity.reason}
+		log_append io_reason {http.affinity.reason}
 		socketio `+n.address())
 	sid := s.open(t, polling)
 	tag := sid[:11]
 	s.get(t, polling+"&sid="+sid)
-	gone := core.NewTagger("").Tag("gone")
-	s.get(t, polling+"&sid="+core.Bind(gone, "a-1"))
+	other := core.NewTagger("").Tag("other")
+	s.get(t, polling+"&sid="+core.Bind(other, "a-1"))
 	s.get(t, polling+"&sid="+core.Bind(tag, "%0d%0aX-Evil:1"))
 	s.get(t, "other=1")
 
 	require.Eventually(t, func() bool { return len(s.logged(t, "handled request")) == 5 }, patience, patience/1000)
-	for i, want := range []struct{ sid, tag, by any }{
+	for i, want := range []struct{ sid, tag, reason any }{
 		{"a-1", tag, "new"},
 		{"a-1", tag, "tag"},
-		{gone + ".a-1", gone, "lost"},
+		{other + ".a-1", other, "unknown_tag"},
 		{"", tag, "tag"},
 		{nil, nil, nil},
 	} {
@@ -229,9 +220,9 @@ func TestPlaceholdersInTheAccessLog(t *testing.T) {
 		require.NoError(t, json.Unmarshal([]byte(s.logged(t, "handled request")[i]), &entry))
 		assert.Equal(t, want.sid, entry["io_sid"])
 		assert.Equal(t, want.tag, entry["io_tag"])
-		assert.Equal(t, want.by, entry["io_by"])
+		assert.Equal(t, want.reason, entry["io_reason"])
 	}
-	assert.Len(t, s.logged(t, "bound session", `"sid":"a-1"`, tag), 1)
+	assert.Len(t, s.logged(t, "opened session", `"sid":"a-1"`, tag), 1)
 }
 
 func TestOneWarningWithoutThePolicy(t *testing.T) {
@@ -240,16 +231,16 @@ func TestOneWarningWithoutThePolicy(t *testing.T) {
 	for range 3 {
 		assert.Equal(t, "a-", s.open(t, polling)[:2], "what nobody chose is not bound")
 	}
-	assert.Len(t, s.logged(t, `"warn"`, "no lb_policy affinity chose its upstream"), 1)
+	assert.Len(t, s.logged(t, `"warn"`, "no lb_policy affinity chose their upstream"), 1)
 }
 
 func TestOneWarningWithoutTheHandler(t *testing.T) {
 	n := startNode(t, "a")
 	s := serve(t, "reverse_proxy "+n.address()+" {\n lb_policy affinity\n}")
 	s.get(t, "page=1")
-	assert.Empty(t, s.logged(t, `"warn"`, "without passing the affinity handler"), "a page is not Socket.IO's")
+	assert.Empty(t, s.logged(t, `"warn"`, "do not pass the affinity handler"), "a page is not Socket.IO's")
 	for range 3 {
 		s.open(t, polling)
 	}
-	assert.Len(t, s.logged(t, `"warn"`, "without passing the affinity handler"), 1)
+	assert.Len(t, s.logged(t, `"warn"`, "do not pass the affinity handler"), 1)
 }

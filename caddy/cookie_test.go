@@ -193,11 +193,11 @@ func TestANodesOwnCookieIsPrefixed(t *testing.T) {
 func TestACookieInThePlaceholders(t *testing.T) {
 	n := startNode(t, "a")
 	s := serve(t, `log
-		log_append io_by {http.affinity.reason}
+		log_append io_reason {http.affinity.reason}
 		socketio `+n.address()+` {
 			cookie
 		}`)
 	s.send(t, http.MethodGet, polling, withCookies("server_id="+tagOfNode(n)))
 	s.send(t, http.MethodGet, "page=1", withCookies("server_id="+tagOfNode(n)))
-	require.Eventually(t, func() bool { return len(s.logged(t, "handled request", `"io_by":"cookie"`)) == 2 }, patience, patience/1000)
+	require.Eventually(t, func() bool { return len(s.logged(t, "handled request", `"io_reason":"cookie"`)) == 2 }, patience, patience/1000)
 }

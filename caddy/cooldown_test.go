@@ -16,18 +16,40 @@ import (
 )
 
 func TestUpstreamsCoolDown(t *testing.T) {
-	c := newCoolDowns(defaultCoolDown)
+	dials := newFailedDials()
 	clock := time.Unix(1000, 0)
-	c.now = func() time.Time { return clock }
+	dials.now = func() time.Time { return clock }
+	c := dials.coolDowns(defaultCoolDown)
 	pool := newPool(1, 2)
-	c.start(pool[0].Dial)
+	c.start(pool[0])
 	assert.True(t, c.has(pool[0]))
 	assert.False(t, c.has(pool[1]))
 
 	clock = clock.Add(defaultCoolDown)
 	assert.False(t, c.has(pool[0]))
-	assert.False(t, c.some.Load())
-	assert.Empty(t, c.since)
+	assert.False(t, dials.some.Load())
+	assert.Empty(t, dials.last)
+}
+
+func TestPoliciesShareFailedDialsAndApplyTheirOwnCoolDown(t *testing.T) {
+	dials := newFailedDials()
+	clock := time.Unix(1000, 0)
+	dials.now = func() time.Time { return clock }
+	short, long, off := dials.coolDowns(time.Second), dials.coolDowns(time.Minute), dials.coolDowns(0)
+	pool := newPool(1, 2)
+	assert.True(t, short.start(pool[0]))
+	assert.False(t, off.start(pool[1]))
+	for _, tc := range []struct {
+		after       time.Duration
+		short, long bool
+	}{{0, true, true}, {time.Second, false, true}, {time.Minute, false, false}} {
+		clock = time.Unix(1000, 0).Add(tc.after)
+		assert.Equal(t, tc.short, short.has(pool[0]), "after %s", tc.after)
+		assert.Equal(t, tc.long, long.has(pool[0]), "after %s", tc.after)
+		assert.False(t, off.has(pool[0]), "after %s", tc.after)
+		assert.False(t, long.has(pool[1]), "after %s", tc.after)
+	}
+	assert.Empty(t, dials.last)
 }
 
 func TestNewSessionsAvoidUpstreamsThatCoolDown(t *testing.T) {
@@ -39,14 +61,14 @@ func TestNewSessionsAvoidUpstreamsThatCoolDown(t *testing.T) {
 			}
 			policy := newPolicy(t, options)
 			pool := newPool(1, 4)
-			policy.coolDowns.start(pool[0].Dial)
-			policy.coolDowns.start(pool[1].Dial)
+			policy.coolDowns.start(pool[0])
+			policy.coolDowns.start(pool[1])
 			for range 20 {
 				req, _ := newRequest(t, "")
 				assert.Contains(t, pool[2:], policy.Select(pool, req, nil))
 			}
-			policy.coolDowns.start(pool[2].Dial)
-			policy.coolDowns.start(pool[3].Dial)
+			policy.coolDowns.start(pool[2])
+			policy.coolDowns.start(pool[3])
 			req, _ := newRequest(t, "")
 			assert.NotNil(t, policy.Select(pool, req, nil), "where all cool down, any will do")
 		})
@@ -58,7 +80,7 @@ func traced(t *testing.T, state *requestState) *httptrace.ClientTrace {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody)
 	require.NoError(t, err)
-	return httptrace.ContextClientTrace(state.connect.withTrace(req).Context())
+	return httptrace.ContextClientTrace(state.trace.withTrace(req).Context())
 }
 
 func TestOnlyFailedDialsCoolUpstreamsDown(t *testing.T) {
@@ -119,12 +141,12 @@ func TestAPinnedUpstreamThatCannotBeDialedIsLostForTheRequest(t *testing.T) {
 	require.Same(t, pool[1], policy.Select(pool, req, nil))
 	traced(t, state).ConnectDone("tcp", "", errors.ErrUnsupported)
 	assert.Same(t, pool[0], policy.Select(pool, req, nil))
-	assert.Equal(t, core.ByLost, state.by)
+	assert.Equal(t, core.ReasonUpstreamUnhealthy, state.reason)
 	assert.True(t, policy.coolDowns.has(pool[1]), "a new session avoids it")
 
 	req, state = newRequest(t, tagOf(pool[1]))
 	assert.Same(t, pool[1], policy.Select(pool, req, nil), "another request tries it")
-	assert.Equal(t, core.ByTag, state.by)
+	assert.Equal(t, core.ReasonTag, state.reason)
 }
 
 func TestAFailedRequestOfOneNodeCoolsItDownOnce(t *testing.T) {

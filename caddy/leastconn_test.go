@@ -60,10 +60,10 @@ func TestSessionLeastConnOfNone(t *testing.T) {
 
 func TestSessionLeastConnForgetsUpstreamsThatAreGone(t *testing.T) {
 	policy := newSessionLeastConn()
-	for from := range 3 * spareUpstreams {
+	for from := range 3 * maxFormerUpstreams {
 		selectMany(t, policy, newPool(from, 1), 1)
 	}
-	assert.LessOrEqual(t, len(policy.recent), spareUpstreams+1)
+	assert.LessOrEqual(t, len(policy.recent), maxFormerUpstreams+1)
 }
 
 // The clock of the system may be set.

@@ -25,12 +25,20 @@ func newPolicy(tb testing.TB, options string) *AffinitySelection {
 	tb.Helper()
 	policy := new(AffinitySelection)
 	require.NoError(tb, policy.UnmarshalCaddyfile(caddyfile.NewTestDispenser("affinity {\n"+options+"\n}")))
-	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
-	tb.Cleanup(cancel)
-	require.NoError(tb, policy.Provision(ctx))
+	require.NoError(tb, policy.Provision(newContext(tb)))
 	require.NoError(tb, policy.Validate())
 	policy.logger = zap.NewNop() // that of a context without a config logs all there is
 	return policy
+}
+
+// newContext returns the context of an empty config, which ends with the test.
+func newContext(tb testing.TB) caddy.Context {
+	tb.Helper()
+	config, err := caddy.ProvisionContext(&caddy.Config{Admin: &caddy.AdminConfig{Disabled: true}})
+	require.NoError(tb, err)
+	ctx, cancel := caddy.NewContext(config)
+	tb.Cleanup(cancel)
+	return ctx
 }
 
 // newPool makes a pool of upstreams that are all up.
@@ -67,7 +75,7 @@ func TestSelectFollowsTheTag(t *testing.T) {
 	for _, want := range pool {
 		req, state := newRequest(t, tagOf(want))
 		assert.Same(t, want, policy.Select(pool, req, nil))
-		assert.Equal(t, core.ByTag, state.by)
+		assert.Equal(t, core.ReasonTag, state.reason)
 	}
 }
 
@@ -79,12 +87,15 @@ func TestSelectFollowsTheTagThroughChangingPools(t *testing.T) {
 			req, _ := newRequest(t, tagOf(pool[i]))
 			require.Same(t, pool[i], policy.Select(pool, req, nil))
 		}
-		gone := &reverseproxy.Upstream{Dial: fmt.Sprintf("10.0.0.1:%d", from-1)}
+		want, gone := core.ReasonUpstreamGone, &reverseproxy.Upstream{Dial: fmt.Sprintf("10.0.0.1:%d", from-1)}
+		if from == 1 {
+			want = core.ReasonUnknownTag // it was in no pool
+		}
 		req, state := newRequest(t, tagOf(gone))
 		require.Same(t, pool[0], policy.Select(pool, req, nil))
-		require.Equal(t, core.ByLost, state.by)
+		require.Equal(t, want, state.reason)
 	}
-	assert.LessOrEqual(t, len(policy.tags.entries.Load().tags), spareUpstreams+2*10, "tags of upstreams that are gone are dropped")
+	assert.LessOrEqual(t, len(policy.tags.entries.Load().tags), maxFormerUpstreams+2*10, "tags of upstreams that are gone are dropped")
 }
 
 func TestSelectWhereTwoUpstreamsHaveOneAddress(t *testing.T) {
@@ -174,8 +185,6 @@ func TestSelectOfAPinnedSessionAllocatesNothing(t *testing.T) {
 
 func TestOwnFallbackIsRefused(t *testing.T) {
 	policy := &AffinitySelection{FallbackRaw: []byte(`{"policy":"affinity"}`)}
-	ctx, cancel := caddy.NewContext(caddy.Context{Context: t.Context()})
-	defer cancel()
-	require.NoError(t, policy.Provision(ctx))
+	require.NoError(t, policy.Provision(newContext(t)))
 	require.ErrorIs(t, policy.Validate(), errOwnFallback)
 }

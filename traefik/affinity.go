@@ -219,7 +219,7 @@ func serveSlow(a *Affinity, w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	by, tag := core.Resolve(req, a.mode, a.form, a.sessions, nil)
-	if by == core.ByTag {
+	if by == core.ReasonTag {
 		req.Unbind(r, tag)
 	}
 	if tag != "" {

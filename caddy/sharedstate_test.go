@@ -47,10 +47,10 @@ func TestAFullTableDropsSessionsAndSaysSo(t *testing.T) {
 			assert.Equal(t, sid[:1], body, "one of the last three")
 		}
 	}
-	assert.Len(t, s.logged(t, "dropped before its time", `"dropped":1}`), 1)
-	assert.Len(t, s.logged(t, "dropped before its time", `"dropped":10}`), 1)
-	assert.Len(t, s.logged(t, "dropped before its time"), 2)
-	assert.GreaterOrEqual(t, len(s.logged(t, "selected upstream for session", `"reason":"lost"`)), 11)
+	assert.Len(t, s.logged(t, "dropped a learned Socket.IO session", `"dropped":1}`), 1)
+	assert.Len(t, s.logged(t, "dropped a learned Socket.IO session", `"dropped":10}`), 1)
+	assert.Len(t, s.logged(t, "dropped a learned Socket.IO session"), 2)
+	assert.GreaterOrEqual(t, len(s.logged(t, "selected upstream for session", `"reason":"unknown_session"`)), 11)
 }
 
 // A reload makes all modules anew, and drops the old ones after.
@@ -71,7 +71,7 @@ func TestLearnedSessionsSurviveAReload(t *testing.T) {
 	}
 	assert.Len(t, nodes, 3)
 
-	pooled, used := sessionsPool.References(sessionsKey)
+	pooled, used := sharedPool.References(sharedKey)
 	assert.True(t, used)
 	assert.Equal(t, 1, pooled, "the apps of old configs are gone")
 }
@@ -81,7 +81,7 @@ func TestTheTableEndsWithTheLastConfigThatHasTheApp(t *testing.T) {
 	s := serve(t, "socketio "+n.address())
 	s.open(t, polling3)
 	s.reload(t, "reverse_proxy "+n.address())
-	_, used := sessionsPool.References(sessionsKey)
+	_, used := sharedPool.References(sharedKey)
 	assert.False(t, used)
 }
 
@@ -103,7 +103,7 @@ func TestAFloodOfOneSiteDropsNoSessionOfAnother(t *testing.T) {
 		_, body := s.get(t, polling+"&sid="+sid)
 		assert.Equal(t, "b", body)
 	}
-	assert.NotEmpty(t, s.logged(t, "dropped before its time"), "the flood has filled the table")
+	assert.NotEmpty(t, s.logged(t, "dropped a learned Socket.IO session"), "the flood has filled the table")
 }
 
 // Nodes of two sites that number their sessions give them the same IDs.
