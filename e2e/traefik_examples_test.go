@@ -4,22 +4,22 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"github.com/traefik/paerser/parser"
+	"gopkg.in/yaml.v3"
 )
 
-// The examples do what they are there for, with a port, nodes and a plugin
-// that are to be had here.
+// The examples hold sessions, with a port and nodes that are to be had here.
 func TestTraefikRunsTheExamples(t *testing.T) {
 	for _, name := range []string{"dynamic.yml", "dynamic.toml"} {
 		t.Run(name, func(t *testing.T) {
 			nodes := startNodes(t, []string{"a", "b", "c"})
 			dynamic := readExample(t, name)
 			for i, n := range nodes {
-				dynamic = replaced(t, dynamic, fmt.Sprintf("http://node-%d:3000", i+1), "http://"+n.addr)
+				dynamic = replaced(t, dynamic, fmt.Sprintf("http://node%d:3000", i+1), "http://"+n.addr)
 			}
 			home := traefikHome(t)
 			path := filepath.Join(home, name)
@@ -29,22 +29,112 @@ func TestTraefikRunsTheExamples(t *testing.T) {
 			static := readExample(t, "static.yml")
 			static = replaced(t, static, ":80", strings.TrimPrefix(f.url, "http://"))
 			static = replaced(t, static, "/etc/traefik/dynamic.yml", path)
-			static = replaced(t, static, "  plugins:\n", "  localPlugins:\n")
-			static = regexp.MustCompile(` +version: .*\n`).ReplaceAllString(static, "")
-			static += "\nglobal: {checkNewVersion: false, sendAnonymousUsage: false}\nlog: {level: DEBUG, format: json}\n"
-
-			r := &runningTraefik{process: startTraefik(t, home, static)}
-			r.requireRoutes(t, f, "/socket.io/")
-			o := plain.crowdOf(f, []string{"polling", "websocket"}).run(t)
-			o.assertHeld(t)
-			o.assertSpread(t, nodes)
+			assertExampleHolds(t, home, static, f, nodes)
 		})
 	}
 }
 
+// What the Compose file says in flags and labels does the same, as Docker itself
+// is not to be had here: the flags as static configuration, and the labels as the
+// file that Traefik makes of them.
+func TestTraefikRunsTheComposeFile(t *testing.T) {
+	nodes := startNodes(t, []string{"a", "b", "c"})
+	var compose struct {
+		Services map[string]struct{ Command, Labels []string }
+	}
+	require.NoError(t, yaml.Unmarshal([]byte(readExample(t, "compose.yml")), &compose))
+
+	f := front{url: "http://" + freeAddress(t), tag: traefikPlugin.tag()}
+	static := object{}
+	for _, flag := range compose.Services["traefik"].Command {
+		option, value, _ := strings.Cut(strings.TrimPrefix(flag, "--"), "=")
+		put(static, option, value)
+	}
+	delete(static, "providers")
+	put(static, "entryPoints.web.address", strings.TrimPrefix(f.url, "http://"))
+
+	labels := map[string]string{}
+	for _, label := range compose.Services["chat"].Labels {
+		name, value, _ := strings.Cut(label, "=")
+		labels[name] = value
+	}
+	delete(labels, "traefik.enable")
+	const port = "traefik.http.services.chat.loadBalancer.server.port"
+	require.Equal(t, "3000", labels[port])
+	delete(labels, port)
+	home := traefikHome(t)
+	path := filepath.Join(home, "labels.yml")
+	put(static, "providers.file.filename", path)
+	dynamic := asFile(t, labels)
+	put(dynamic, "http.routers.chat.service", "chat")
+	put(dynamic, "http.services.chat.loadBalancer.servers", servers(nodes))
+	require.NoError(t, os.WriteFile(path, []byte(asYAML(t, dynamic)), 0o600))
+
+	assertExampleHolds(t, home, asYAML(t, static), f, nodes)
+}
+
+// assertExampleHolds runs Traefik with a static configuration and checks that it
+// holds sessions over polling and WebSocket.
+func assertExampleHolds(t *testing.T, home, static string, f front, nodes []*node) {
+	t.Helper()
+	var config object
+	require.NoError(t, yaml.Unmarshal([]byte(static), &config))
+	config["global"] = object{"checkNewVersion": false, "sendAnonymousUsage": false}
+	config["log"] = object{"level": "DEBUG", "format": "json"}
+
+	r := &runningTraefik{process: startTraefik(t, home, asYAML(t, config))}
+	r.requireRoutes(t, f, "/socket.io/")
+	o := plain.crowdOf(f, []string{"polling", "websocket"}).run(t)
+	o.assertHeld(t)
+	o.assertSpread(t, nodes)
+}
+
+// put sets an option of a configuration, whose name has dots.
+func put(config object, option string, value any) {
+	path := strings.Split(option, ".")
+	for _, key := range path[:len(path)-1] {
+		if config[key] == nil {
+			config[key] = object{}
+		}
+		config = config[key].(object)
+	}
+	config[path[len(path)-1]] = value
+}
+
+// asFile makes of labels what a file would say.
+func asFile(t *testing.T, labels map[string]string) object {
+	t.Helper()
+	tree, err := parser.DecodeToNode(labels, parser.DefaultRootName, "traefik.http")
+	require.NoError(t, err)
+	config := object{}
+	var add func(prefix string, n *parser.Node)
+	add = func(prefix string, n *parser.Node) {
+		if len(n.Children) == 0 {
+			var value any = n.Value
+			if n.Name == "middlewares" {
+				value = strings.Split(n.Value, ",")
+			}
+			put(config, prefix, value)
+		}
+		for _, child := range n.Children {
+			add(strings.TrimPrefix(prefix+"."+child.Name, "."), child)
+		}
+	}
+	add("", tree)
+	return config
+}
+
+func servers(nodes []*node) []object {
+	all := make([]object, len(nodes))
+	for i, n := range nodes {
+		all[i] = object{"url": "http://" + n.addr}
+	}
+	return all
+}
+
 func readExample(t *testing.T, name string) string {
 	t.Helper()
-	content, err := os.ReadFile(filepath.Join("..", "testdata", "traefik", "examples", name))
+	content, err := os.ReadFile(filepath.Join("..", "examples", "traefik", name))
 	require.NoError(t, err)
 	return string(content)
 }
