@@ -70,7 +70,7 @@ func startAudience(t *testing.T, h testbed.Proxy, flags ...string) *broadcastCli
 	b := testbed.StartTCPBalancer(t, testbed.ServeTimes(t, 2, h, testbed.Plain.SiteOf(a.nodes)))
 	for _, transport := range testbed.Transports {
 		c := testbed.Variant{Messages: 2, Clients: 20, MaxBytes: 2000}.ClientsOf(b.Endpoint, transport)
-		c.Mode = "listen"
+		c.Mode = testbed.Commands
 		a.groups = append(a.groups, c.Start(t))
 		a.clients += c.Count
 	}

@@ -55,7 +55,7 @@ func TestCaddyHoldsSessionsWhateverItListensOn(t *testing.T) {
 	var talking testbed.ClientGroups
 	for _, f := range append([]testbed.Endpoint{first, second, six}, ranged...) {
 		talking = append(talking, testbed.Clients{
-			URL: f.URL, Count: 12, Transports: []string{"polling"}, Messages: 2, MaxBytes: 2000, Mode: "talk", Pause: 250,
+			URL: f.URL, Count: 12, Transports: []string{"polling"}, Messages: 2, MaxBytes: 2000, Mode: testbed.Continuous, Pause: 250,
 		}.Start(t))
 	}
 	for _, r := range talking {

@@ -29,7 +29,7 @@ func TestCaddyHoldsSessionsBesideOtherHandlersOfTheSite(t *testing.T) {
 	var talking testbed.ClientGroups
 	for _, transport := range testbed.Transports {
 		talking = append(talking, testbed.Clients{
-			URL: f.URL, Count: each, Transports: transport, Messages: 2, MaxBytes: 2000, Mode: "talk", Pause: 50,
+			URL: f.URL, Count: each, Transports: transport, Messages: 2, MaxBytes: 2000, Mode: testbed.Continuous, Pause: 50,
 		}.Start(t))
 	}
 	for _, r := range talking {

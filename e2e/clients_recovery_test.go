@@ -92,7 +92,7 @@ func startRecoveringClients(t *testing.T, f testbed.Endpoint, transports []strin
 	t.Helper()
 	r := testbed.Clients{
 		URL: f.URL, Count: recoveringClients, Transports: transports, Messages: 2, MaxBytes: 2000,
-		Mode: "listen", CookieJar: true,
+		Mode: testbed.Commands, CookieJar: true,
 	}.Start(t)
 	r.RequireReady(t)
 	r.Do(t, "round")

@@ -55,7 +55,7 @@ func TestTraefikHoldsAHundredSockets(t *testing.T) {
 
 	talking := testbed.Clients{
 		URL: f.URL, Count: sockets, Transports: []string{"polling", "websocket"},
-		Messages: 2, MaxBytes: 2000, Mode: "talk", Pause: 50,
+		Messages: 2, MaxBytes: 2000, Mode: testbed.Continuous, Pause: 50,
 	}.Start(t)
 	talking.RequireReady(t)
 	for _, transport := range testbed.Transports {

@@ -72,7 +72,7 @@ func TestCaddyHoldsSessionsThroughConfigsThatFail(t *testing.T) {
 // poll, which make a connection for each request, and 25 with sockets.
 func startClientsForReloads(t *testing.T, f testbed.Endpoint, like testbed.Variant) testbed.ClientGroups {
 	t.Helper()
-	each := testbed.Clients{URL: f.URL, Version: like.Version, Messages: 2, MaxBytes: 2000, Mode: "talk", Pause: 250}
+	each := testbed.Clients{URL: f.URL, Version: like.Version, Messages: 2, MaxBytes: 2000, Mode: testbed.Continuous, Pause: 250}
 	polls, sockets := each, each
 	polls.Transports, polls.Count = []string{"polling"}, 50
 	sockets.Transports, sockets.Count = []string{"websocket"}, 25

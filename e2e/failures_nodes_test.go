@@ -163,7 +163,7 @@ func TestTraefikMovesTheSessionsOfANodeThatDies(t *testing.T) {
 			f := h.Serve(t, testbed.Site{Upstreams: testbed.Addresses(nodes)})[0]
 			talking := testbed.Clients{
 				URL: f.URL, Count: clients, Transports: transports, Messages: 2, MaxBytes: 2000,
-				Mode: "talk", Pause: 10, Reconnect: true,
+				Mode: testbed.Continuous, Pause: 10, Reconnect: true,
 			}.Start(t)
 			talking.RequireReady(t)
 

@@ -127,7 +127,7 @@ func TestClientsComeBackUntilProxiesHaveTheSameSecret(t *testing.T) {
 
 	talking := testbed.Clients{
 		URL: b.URL, Count: clients, Transports: []string{"polling"}, Messages: 2, MaxBytes: 2000,
-		Mode: "talk", Pause: 10, Reconnect: true,
+		Mode: testbed.Continuous, Pause: 10, Reconnect: true,
 	}.Start(t)
 	testbed.RequireEventually(t, "both proxies have had a hundred requests of the other's sessions", func() bool {
 		return proxies[0].warnings() >= 3 && proxies[1].warnings() >= 3

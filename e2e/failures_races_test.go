@@ -27,7 +27,7 @@ func TestCaddyHasNoDataRace(t *testing.T) {
 		for _, transport := range testbed.Transports {
 			talking = append(talking, testbed.Clients{
 				URL: f.URL, Count: 10, Version: client, Transports: transport, Messages: 2, MaxBytes: 2000,
-				Mode: "talk", Pause: 100, Reconnect: reconnect, CookieJar: true, WantSetCookies: 10,
+				Mode: testbed.Continuous, Pause: 100, Reconnect: reconnect, CookieJar: true, WantSetCookies: 10,
 			}.Start(t))
 		}
 		return talking

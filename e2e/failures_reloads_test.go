@@ -31,7 +31,7 @@ var reloadCases = []reloadCase{
 // session. It gives the number of each reload to the host.
 func (r reloadCase) run(t *testing.T, f testbed.Endpoint, reload func(n int)) {
 	t.Helper()
-	each := testbed.Clients{URL: f.URL, Version: r.variant.Version, Messages: 2, MaxBytes: 2000, Mode: "talk", Pause: 250}
+	each := testbed.Clients{URL: f.URL, Version: r.variant.Version, Messages: 2, MaxBytes: 2000, Mode: testbed.Continuous, Pause: 250}
 	polls, sockets := each, each
 	polls.Transports, polls.Count = []string{"polling"}, r.polling
 	sockets.Transports, sockets.Count = []string{"websocket"}, r.sockets
@@ -120,7 +120,7 @@ func reloadsWithOneNode(t *testing.T, handler string) testbed.Result {
 	f := endpoints[0]
 	running := testbed.StartCaddy(t, block, f)
 	talking := testbed.Clients{
-		URL: f.URL, Count: 200, Transports: []string{"polling"}, Messages: 2, MaxBytes: 2000, Mode: "talk", Pause: 250,
+		URL: f.URL, Count: 200, Transports: []string{"polling"}, Messages: 2, MaxBytes: 2000, Mode: testbed.Continuous, Pause: 250,
 	}.Start(t)
 	talking.RequireReady(t)
 	testbed.EverySecond(10, func(n int) {
@@ -143,7 +143,7 @@ func TestCaddyAnswersPollsThatWaitThroughReloads(t *testing.T) {
 	f := endpoints[0]
 	running := testbed.StartCaddy(t, block, f)
 	listening := testbed.Clients{
-		URL: f.URL, Count: clients, Transports: []string{"polling"}, Messages: 2, MaxBytes: 2000, Mode: "listen",
+		URL: f.URL, Count: clients, Transports: []string{"polling"}, Messages: 2, MaxBytes: 2000, Mode: testbed.Commands,
 	}.Start(t)
 	listening.RequireReady(t)
 

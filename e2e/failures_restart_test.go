@@ -74,7 +74,7 @@ func TestCaddyBringsClientsBackAfterARestart(t *testing.T) {
 	var talking testbed.ClientGroups
 	for _, transport := range testbed.Transports {
 		talking = append(talking, testbed.Clients{
-			URL: endpoints[0].URL, Count: 30, Transports: transport, Messages: 2, MaxBytes: 2000, Mode: "talk", Pause: 250, Reconnect: true,
+			URL: endpoints[0].URL, Count: 30, Transports: transport, Messages: 2, MaxBytes: 2000, Mode: testbed.Continuous, Pause: 250, Reconnect: true,
 		}.Start(t))
 	}
 	for _, r := range talking {

@@ -31,8 +31,8 @@ func testUpstreamsChange(t *testing.T, h testbed.Reconfigurable) {
 
 	each := testbed.Clients{URL: f.URL, Count: clients, Messages: 2, MaxBytes: 2000, Pause: 100, Reconnect: true}
 	sockets, polls := each, each
-	sockets.Transports, sockets.Mode, sockets.WantSetCookies = []string{"websocket"}, "talk", f.CookiesFor(clients, []string{"websocket"})
-	polls.Transports, polls.Mode = []string{"polling"}, "listen"
+	sockets.Transports, sockets.Mode, sockets.WantSetCookies = []string{"websocket"}, testbed.Continuous, f.CookiesFor(clients, []string{"websocket"})
+	polls.Transports, polls.Mode = []string{"polling"}, testbed.Commands
 	talking, listening := sockets.Start(t), polls.Start(t)
 	talking.RequireReady(t)
 	listening.RequireReady(t)
@@ -101,8 +101,8 @@ func testNodesAreFoundByName(t *testing.T, over func(resolver, port string) test
 
 	each := testbed.Clients{URL: f.URL, Count: clients, Messages: 2, MaxBytes: 2000, Pause: 100, Reconnect: true}
 	sockets, polls := each, each
-	sockets.Transports, sockets.Mode = []string{"websocket"}, "talk"
-	polls.Transports, polls.Mode = []string{"polling"}, "listen"
+	sockets.Transports, sockets.Mode = []string{"websocket"}, testbed.Continuous
+	polls.Transports, polls.Mode = []string{"polling"}, testbed.Commands
 	talking, listening := sockets.Start(t), polls.Start(t)
 	talking.RequireReady(t)
 	listening.RequireReady(t)

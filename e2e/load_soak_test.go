@@ -47,7 +47,7 @@ func testSoak(t *testing.T, h testbed.Proxy) {
 		clients := sessions * part.tenths / 10
 		groups = append(groups, testbed.Clients{
 			URL: f.URL, Count: clients, Transports: part.transports, Messages: 2, MaxBytes: 2000,
-			Mode: "listen", WantSetCookies: f.CookiesFor(clients, part.transports),
+			Mode: testbed.Commands, WantSetCookies: f.CookiesFor(clients, part.transports),
 		}.Start(t))
 	}
 	for _, r := range groups {

@@ -15,7 +15,7 @@ func StartReconnectingClients(t *testing.T, f Endpoint, each int, transports ...
 	for i, transport := range transports {
 		groups[i] = Clients{
 			URL: f.URL, Count: each, Transports: transport, Messages: 2, MaxBytes: 2000,
-			Mode: "talk", Pause: 3000, Reconnect: true,
+			Mode: Continuous, Pause: 3000, Reconnect: true,
 		}.Start(t)
 	}
 	for _, r := range groups {

@@ -10,13 +10,22 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Clients is what testdata/socketio/clients.js is told to do; its fields are
-// described in crowd.js beside it.
+// Mode is what clients do until they are told to finish.
+type Mode string
+
+// Without a mode, clients send their messages and leave.
+const (
+	Continuous Mode = "continuous" // go on sending messages
+	Commands   Mode = "commands"   // do what each line on standard input says
+)
+
+// Clients are the settings of testdata/socketio/clients.js, which are described
+// in settings.js beside it.
 type Clients struct {
 	URL                string   `json:"url"`
 	Path               string   `json:"path,omitempty"`
-	Count              int      `json:"clients"`
-	Version            int      `json:"client,omitempty"`
+	Count              int      `json:"count"`
+	Version            int      `json:"version,omitempty"`
 	Transports         []string `json:"transports"`
 	Messages           int      `json:"messages"`
 	MaxBytes           int      `json:"maxBytes"`
@@ -25,45 +34,45 @@ type Clients struct {
 	WithCredentials    bool     `json:"withCredentials,omitempty"`
 	CookieJar          bool     `json:"cookieJar,omitempty"`
 	Roam               bool     `json:"roam,omitempty"`
-	Mode               string   `json:"hold,omitempty"`
+	Mode               Mode     `json:"mode,omitempty"`
 	Pause              int      `json:"pause,omitempty"`
 	Reconnect          bool     `json:"reconnect,omitempty"`
-	Timeout            int64    `json:"guard"`
+	Timeout            int64    `json:"timeout"`
 
-	// cookies is how many of them the clients are to be given.
-	WantSetCookies int
+	// WantSetCookies is how many cookies the replies are expected to set.
+	WantSetCookies int `json:"-"`
 
-	// renamed is how many clients are to have another socket.id than their node
-	// knows them by.
-	WantIDMismatch int
+	// WantIDMismatch is how many clients are expected to have another socket.id
+	// than their node knows them by.
+	WantIDMismatch int `json:"-"`
 }
 
-// RunningClients is a crowd that has been started.
+// RunningClients are clients that have been started, by one program.
 type RunningClients struct {
 	*Process
 	Clients Clients
 	since   time.Time
 }
 
-// Start starts the crowd.
+// Start starts the clients.
 func (c Clients) Start(t *testing.T) *RunningClients {
 	t.Helper()
 	requireNodeModules(t)
 	c.Timeout = Timeout.Milliseconds()
-	input, err := json.Marshal(c)
+	settings, err := json.Marshal(c)
 	require.NoError(t, err)
 	since := time.Now()
-	p := start(t, "clients", nil, "node", Path("testdata", "socketio", "clients.js"), string(input))
+	p := start(t, "clients", nil, "node", Path("testdata", "socketio", "clients.js"), string(settings))
 	return &RunningClients{Process: p, Clients: c, since: since}
 }
 
-// Run starts the crowd and waits for what it has to say.
+// Run starts the clients and waits for their result.
 func (c Clients) Run(t *testing.T) Result {
 	t.Helper()
 	return c.Start(t).Wait(t)
 }
 
-// RequireReady waits until all clients of a crowd that holds are up.
+// RequireReady waits until all clients are connected, in either mode.
 func (r *RunningClients) RequireReady(t *testing.T) {
 	t.Helper()
 	var ready struct {
@@ -73,20 +82,20 @@ func (r *RunningClients) RequireReady(t *testing.T) {
 	line := r.line(t)
 	require.NoError(t, json.Unmarshal([]byte(line), &ready), "reading %q", line)
 	require.True(t, ready.Ready, "reading %q", line)
-	require.Equal(t, r.Clients.Count, ready.Connected, "clients that are up")
+	require.Equal(t, r.Clients.Count, ready.Connected, "clients that are connected")
 }
 
-// Do has every client of a crowd that listens take a step, waits for the last
-// to have done so, and returns what has been measured until then.
-func (r *RunningClients) Do(t *testing.T, step string) Result {
+// Do sends a command, waits until every client has done it, and returns the
+// results so far.
+func (r *RunningClients) Do(t *testing.T, command string) Result {
 	t.Helper()
-	r.Send(t, step)
-	return r.RequireDone(t, step)
+	r.Send(t, command)
+	return r.RequireDone(t, command)
 }
 
-// RequireDone waits for the last client to have taken a step that all were told
-// to, as do does.
-func (r *RunningClients) RequireDone(t *testing.T, step string) Result {
+// RequireDone waits until every client has done a command that was sent, as
+// [RunningClients.Do] does.
+func (r *RunningClients) RequireDone(t *testing.T, command string) Result {
 	t.Helper()
 	var answer struct {
 		Done   string
@@ -94,23 +103,25 @@ func (r *RunningClients) RequireDone(t *testing.T, step string) Result {
 	}
 	line := r.line(t)
 	require.NoError(t, json.Unmarshal([]byte(line), &answer), "reading %q", line)
-	require.Equal(t, step, answer.Done, "reading %q", line)
+	require.Equal(t, command, answer.Done, "reading %q", line)
 	return answer.Result
 }
 
-// Finish tells a crowd that holds to come to its end.
+// Finish has the clients finish, in either mode, and waits for their result.
 func (r *RunningClients) Finish(t *testing.T) Result {
 	t.Helper()
 	r.Send(t, "finish")
 	return r.Wait(t)
 }
 
+// Send sends a command, and does not wait until it is done.
 func (r *RunningClients) Send(t *testing.T, line string) {
 	t.Helper()
 	_, err := io.WriteString(r.stdin, line+"\n")
 	require.NoError(t, err)
 }
 
+// Wait waits for the result.
 func (r *RunningClients) Wait(t *testing.T) Result {
 	t.Helper()
 	var o Result
@@ -121,8 +132,8 @@ func (r *RunningClients) Wait(t *testing.T) Result {
 	return o
 }
 
-// LoseNetwork has all clients lose their connections, and the nodes say
-// something when they are gone.
+// LoseNetwork closes the connections of all clients, and has the nodes send the
+// news once they are gone.
 func (r *RunningClients) LoseNetwork(t *testing.T, nodes []*Node) {
 	t.Helper()
 	r.Do(t, "cut")

@@ -20,7 +20,7 @@ type Result struct {
 	Mismatched        int            `json:"mismatched"`
 	Disconnects       int            `json:"disconnects"`
 	Lost              map[string]int `json:"lost"`
-	LostBeforeConnect int            `json:"ungreeted"`
+	LostBeforeConnect int            `json:"lostBeforeConnect"`
 	ConnectErrors     map[string]int `json:"connectErrors"`
 	Errors            []string       `json:"errors"`
 	ErrorCount        int            `json:"errorCount"`
@@ -35,8 +35,8 @@ type Result struct {
 	Returned          int            `json:"returned"`
 	Recovered         int            `json:"recovered"`
 	News              int            `json:"news"`
-	NewsOfOtherNodes  int            `json:"newsOfOthers"`
-	DuplicateNews     int            `json:"newsAgain"`
+	NewsOfOtherNodes  int            `json:"newsOfOtherNodes"`
+	DuplicateNews     int            `json:"duplicateNews"`
 
 	Compressed int `json:"compressed"` // in a browser
 

@@ -1,27 +1,28 @@
 "use strict";
 
 const readline = require("node:readline");
-const { crowd, result } = require("./crowd.js");
+const { settings, result } = require("./settings.js");
 
-// Told is what the program that started the crowd says on standard input.
-class Told {
-  steps = []; // asked for, by name
+// Commands reads the lines that the program which started the clients writes to
+// standard input.
+class Commands {
+  steps = []; // in the order of their lines
   finished = false;
   finish = undefined;
   finishing = new Promise((resolve) => (this.finish = resolve));
-  done = 0; // clients that have finished the last step
-  reported = 0; // steps that all have finished
-  listeners = crowd.clients;
+  done = 0; // clients that have done the last step
+  reported = 0; // steps that all clients have done
+  clients = settings.count; // that have not failed
   waiting = [];
 
   constructor() {
     readline
       .createInterface({ input: process.stdin })
-      .on("line", (line) => this.hear(line))
+      .on("line", (line) => this.receive(line))
       .on("close", () => process.exit(0));
   }
 
-  hear(line) {
+  receive(line) {
     if (line === "finish") {
       this.finished = true;
       this.finish();
@@ -33,7 +34,8 @@ class Told {
     this.report();
   }
 
-  // Waits for a step to be asked for, or for the end: then there is none.
+  // Waits for a step, and returns its name, or for the end: then it returns
+  // nothing.
   async until(step) {
     while (this.steps.length < step && !this.finished) await new Promise((wake) => this.waiting.push(wake));
     return this.steps[step - 1];
@@ -44,17 +46,17 @@ class Told {
     this.report();
   }
 
-  gone() {
-    this.listeners--;
+  clientFailed() {
+    this.clients--;
     this.report();
   }
 
   report() {
-    if (crowd.hold !== "listen" || this.finished || this.steps.length === this.reported) return;
-    if (this.done < this.listeners) return;
+    if (settings.mode !== "commands" || this.finished || this.steps.length === this.reported) return;
+    if (this.done < this.clients) return;
     this.reported = this.steps.length;
     console.log(JSON.stringify({ done: this.steps.at(-1), result }));
   }
 }
 
-module.exports = { Told };
+module.exports = { Commands };

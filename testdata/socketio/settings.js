@@ -1,30 +1,30 @@
 "use strict";
 
-// What a crowd of clients is told, and what comes of it: see clients.js.
+// The settings of a run of clients, and its result: see clients.js.
 
-const crowd = {
+const settings = {
   url: "",
   path: "/socket.io",
-  clients: 1,
-  client: 4, // the clients' major version: 4 or 2
+  count: 1, // of clients
+  version: 4, // the clients' major version: 4 or 2
   transports: ["polling", "websocket"],
   messages: 20, // rounds of each client, before the last one after an upgrade
   maxBytes: 100_000, // of the largest payload; every client sends one text and one binary of this size
-  rejectUnauthorized: true, // check the front's certificate
+  rejectUnauthorized: true, // check the proxy's certificate
   forceBase64: false, // send no binary but in base64
   extraHeaders: {}, // of every request
   withCredentials: false, // 4 only: keep cookies as the client itself does, in polls, for a session
   cookieJar: false, // keep cookies as an application's agent can, in all requests, for good
-  roam: false, // come from another address with each connection
-  hold: "", // "talk" or "listen"
-  pause: 0, // with "talk": milliseconds between two rounds of one client
+  roam: false, // use another source address for each connection
+  mode: "", // "", "continuous" or "commands"
+  pause: 0, // in mode "continuous": milliseconds between two rounds of one client
   reconnect: false,
-  guard: 120_000, // milliseconds after which something that has not happened is an error
+  timeout: 120_000, // milliseconds after which something that has not happened is an error
   ...JSON.parse(process.argv[2] ?? "{}"),
 };
 
 const result = {
-  clients: crowd.clients,
+  clients: settings.count,
   connected: 0,
   idMismatch: 0,
   answers: 0,
@@ -32,7 +32,7 @@ const result = {
   mismatched: 0,
   disconnects: 0,
   lost: {},
-  ungreeted: 0,
+  lostBeforeConnect: 0,
   connectErrors: {},
   errors: [],
   errorCount: 0,
@@ -47,8 +47,8 @@ const result = {
   returned: 0,
   recovered: 0,
   news: 0,
-  newsOfOthers: 0,
-  newsAgain: 0,
+  newsOfOtherNodes: 0,
+  duplicateNews: 0,
 };
 
 function fail(client, problem) {
@@ -60,4 +60,4 @@ function count(counts, key) {
   counts[key] = (counts[key] ?? 0) + 1;
 }
 
-module.exports = { crowd, result, fail, count };
+module.exports = { settings, result, fail, count };
