@@ -93,7 +93,7 @@ func TestSIDModes(t *testing.T) {
 
 func TestSessionsWithUnknownTagsLogWarnings(t *testing.T) {
 	_, addresses := startNodes(t, 2)
-	s := serve(t, "socketio"+addresses+" {\n secret ours\n}")
+	s := serve(t, "socketio"+addresses+" {\n secret one\n}")
 	other := core.NewTagger("theirs").Tag(strings.Fields(addresses)[0])
 	for range 99 {
 		res, body := s.get(t, polling+"&sid="+core.Bind(other, "x"))

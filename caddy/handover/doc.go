@@ -1,4 +1,4 @@
-// Package handover hands the listening sockets of one Caddy config over to the
+// Package handover hands the listening TCP sockets of one Caddy config over to the
 // next one, so that a config reload loses no connections and no requests.
 //
 // Without it, Caddy opens a second socket for the new config (SO_REUSEPORT), and
