@@ -35,6 +35,14 @@ func freeAddress(t *testing.T) string {
 // replies have the number of the config. It returns how long loading took.
 func load(t *testing.T, option string, config int, addresses ...string) time.Duration {
 	t.Helper()
+	start := time.Now()
+	require.NoError(t, tryLoad(t, option, config, addresses...))
+	return time.Since(start)
+}
+
+// tryLoad is load for a config that may not load.
+func tryLoad(t *testing.T, option string, config int, addresses ...string) error {
+	t.Helper()
 	file := "{\nadmin off\npersist_config off\n" + option + "\n}\n"
 	for _, address := range addresses {
 		file += fmt.Sprintf("http://%s {\nbind 127.0.0.1\naffinity\nrespond \"config %d\"\n}\n", address, config)
@@ -43,9 +51,19 @@ func load(t *testing.T, option string, config int, addresses ...string) time.Dur
 	require.NoError(t, err)
 	var cfg caddy.Config
 	require.NoError(t, json.Unmarshal(adapted, &cfg))
-	start := time.Now()
-	require.NoError(t, caddy.Run(&cfg))
-	return time.Since(start)
+	return caddy.Run(&cfg)
+}
+
+// reply returns the reply to a request on a new connection.
+func reply(address string) (string, error) {
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
+	res, err := client.Get("http://" + address)
+	if err != nil {
+		return "", err
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	return string(body), err
 }
 
 // stopAfter stops Caddy when the test ends.
@@ -105,6 +123,9 @@ func TestAReloadWaitsOnceForAllServers(t *testing.T) {
 			conn, err := net.Dial("tcp", address)
 			require.NoError(t, err)
 			t.Cleanup(func() { _ = conn.Close() })
+			// Connections are accepted in order, so this one has been accepted.
+			_, err = reply(address)
+			require.NoError(t, err)
 		}
 	}
 	connectTo(addresses[0])
@@ -113,4 +134,40 @@ func TestAReloadWaitsOnceForAllServers(t *testing.T) {
 	four := load(t, option, 2, addresses...)
 	t.Logf("a reload with one idle connection: %s; with four on four servers: %s", one, four)
 	assert.Less(t, four, 2*one)
+}
+
+func TestReloadsTurnTheHandoverOffAndOn(t *testing.T) {
+	address := freeAddress(t)
+	stopAfter(t)
+	for config := range 6 {
+		option := ""
+		if config%2 == 1 {
+			option = "affinity {\nhandover off\n}"
+		}
+		load(t, option, config, address)
+		// Without the handover on both sides, a connection may be reset.
+		require.Eventually(t, func() bool {
+			got, err := reply(address)
+			return err == nil && got == fmt.Sprintf("config %d", config)
+		}, patience, time.Millisecond)
+	}
+}
+
+func TestAFailedLoadChangesNothing(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer taken.Close()
+	address := freeAddress(t)
+	load(t, "", 0, address)
+	stopAfter(t)
+	for config := 1; config <= 5; config++ { // Caddy starts servers in random order
+		require.Error(t, tryLoad(t, "", config, address, taken.Addr().String()))
+		got, err := reply(address)
+		require.NoError(t, err)
+		require.Equal(t, "config 0", got)
+	}
+	load(t, "", 6, address)
+	got, err := reply(address)
+	require.NoError(t, err)
+	require.Equal(t, "config 6", got)
 }
