@@ -82,7 +82,7 @@ func TestCaddyGivesAnotherCookieWhenTheNodeIsDead(t *testing.T) {
 	// The session is lost, which is no reason to be given a cookie.
 	lost := e.do(t, http.MethodGet, "", http.Header{"Cookie": {mine}})
 	assert.Equal(t, http.StatusBadRequest, lost.StatusCode)
-	assert.Equal(t, "lost", lost.Header.Get("X-By"))
+	assert.Equal(t, "upstream_unhealthy", lost.Header.Get("X-By"))
 	assert.Empty(t, lost.Header.Values("Set-Cookie"))
 }
 

@@ -21,11 +21,11 @@ func TestCaddyKnowsTaggedSessionsAfterARestart(t *testing.T) {
 		before bool   // the second Caddy starts before the first ends
 		by     string // what a request's node is chosen by, afterwards
 	}{
-		{"tag", syscall.SIGTERM, false, "sid"},
-		{"tag", syscall.SIGKILL, false, "sid"},
-		{"tag", syscall.SIGTERM, true, "sid"},
-		{"learn", syscall.SIGTERM, false, "lost"},
-		{"learn", syscall.SIGTERM, true, "lost"},
+		{"tag", syscall.SIGTERM, false, "tag"},
+		{"tag", syscall.SIGKILL, false, "tag"},
+		{"tag", syscall.SIGTERM, true, "tag"},
+		{"learn", syscall.SIGTERM, false, "unknown_session"},
+		{"learn", syscall.SIGTERM, true, "unknown_session"},
 	} {
 		t.Run(fmt.Sprintf("sid %s, %s, second before %t", tc.sid, tc.signal, tc.before), func(t *testing.T) {
 			fronts, block := caddyShowing("sid "+tc.sid).sites(t, site{upstreams: addresses(nodes)})
@@ -55,7 +55,7 @@ func TestCaddyKnowsTaggedSessionsAfterARestart(t *testing.T) {
 				assert.Equal(t, http.StatusBadRequest, r.StatusCode)
 				unknown++
 			}
-			if tc.by == "sid" {
+			if tc.by == "tag" {
 				assert.Zero(t, unknown, "sessions lost")
 			} else {
 				assert.Positive(t, unknown, "sessions lost")
