@@ -55,7 +55,7 @@ func init() {
 // `new` | The request opens a session.
 // `unknown_tag` | The session ID has a tag that no upstream has, or has had since Caddy started. A proxy with another secret may have added it.
 // `unknown_session` | The session ID has no tag, and this process has not learned the session, or it has expired.
-// `upstream_gone` | The upstream of the session is not in this reverse_proxy, or not any more.
+// `upstream_gone` | The upstream of the session was removed, or is one of another reverse_proxy. Changing the address of an upstream or the secret removes the former upstream.
 // `upstream_unhealthy` | The upstream of the session is unhealthy or could not be dialed.
 // (empty) | The `sid` option leaves the session ID alone.
 //
