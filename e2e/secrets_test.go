@@ -108,7 +108,7 @@ func frontsOf(proxies []atOdds) []front {
 func (p atOdds) warnings() int {
 	count := 0
 	for line := range strings.Lines(p.log.String()) {
-		if strings.Contains(line, `"level":"warn"`) && strings.Contains(line, "a tag that none of the upstreams has") {
+		if strings.Contains(line, `"level":"warn"`) && strings.Contains(line, `"reason":"unknown_tag"`) {
 			count++
 		}
 	}
