@@ -33,8 +33,8 @@ const appName = "affinity"
 type App struct {
 	// The maximum number of learned sessions in this process. When the table is
 	// full, a new session replaces the one nearest its expiry, of the site that
-	// has the most sessions, and the log has a warning with the number of
-	// sessions dropped. Default: `1000000`.
+	// has the most sessions. The first session dropped this way is logged as a
+	// warning, and so are the tenth, the hundredth and so on. Default: `1000000`.
 	MaxSessions *int `json:"max_sessions,omitempty"`
 
 	// How long a replaced config waits at most for the first requests on

@@ -32,10 +32,10 @@ type Cookie struct {
 	// Who sets the cookie. `insert`: the proxy sets it to the upstream's tag, in
 	// replies to requests without a session ID, unless the client already has
 	// that tag or the reply is an error. It is removed from requests to the
-	// upstreams, and a cookie of the same name is removed from their replies. `prefix`: the upstreams
-	// set it, such as Engine.IO's `io`. The proxy adds the tag and a `~` before
-	// its value in replies, and removes them from requests. The upstreams then
-	// set the attributes below. Default: `insert`.
+	// upstreams, and a cookie of the same name is removed from their replies.
+	// `prefix`: the upstreams set it, such as Engine.IO's `io`. The proxy adds
+	// the tag and a `~` before its value in replies, and removes them from
+	// requests. The upstreams then set the attributes below. Default: `insert`.
 	Mode string `json:"mode,omitempty"`
 
 	// How long clients keep the cookie, in whole seconds. Default: until the

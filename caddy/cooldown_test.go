@@ -70,12 +70,12 @@ func TestNewSessionsAvoidUpstreamsThatCoolDown(t *testing.T) {
 			policy.coolDowns.start(pool[2])
 			policy.coolDowns.start(pool[3])
 			req, _ := newRequest(t, "")
-			assert.NotNil(t, policy.Select(pool, req, nil), "where all cool down, any will do")
+			assert.NotNil(t, policy.Select(pool, req, nil), "if all cool down, any of them is selected")
 		})
 	}
 }
 
-// traced returns what a transport calls for a request with a state.
+// traced returns the trace that the transport calls for a request.
 func traced(t *testing.T, state *requestState) *httptrace.ClientTrace {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody)
@@ -83,8 +83,8 @@ func traced(t *testing.T, state *requestState) *httptrace.ClientTrace {
 	return httptrace.ContextClientTrace(state.trace.withTrace(req).Context())
 }
 
-func TestOnlyFailedDialsCoolUpstreamsDown(t *testing.T) {
-	refused := errors.New("stands for any error of a dial")
+func TestOnlyFailedDialsStartACoolDown(t *testing.T) {
+	refused := errors.New("connection refused")
 	for _, tc := range []struct {
 		name  string
 		dial  string // of the upstream
@@ -92,23 +92,23 @@ func TestOnlyFailedDialsCoolUpstreamsDown(t *testing.T) {
 		cools bool
 	}{
 		{"refused", "10.0.0.1:1", func(trace *httptrace.ClientTrace) { trace.ConnectDone("tcp", "", refused) }, true},
-		{"a name that is not known", "node1:1", func(trace *httptrace.ClientTrace) { trace.DNSDone(httptrace.DNSDoneInfo{Err: refused}) }, true},
-		{"one address of two", "10.0.0.1:1", func(trace *httptrace.ClientTrace) {
+		{"a name that cannot be resolved", "node1:1", func(trace *httptrace.ClientTrace) { trace.DNSDone(httptrace.DNSDoneInfo{Err: refused}) }, true},
+		{"refused by the first of two addresses", "10.0.0.1:1", func(trace *httptrace.ClientTrace) {
 			trace.ConnectDone("tcp", "", refused)
 			trace.ConnectDone("tcp", "", nil)
 		}, false},
-		{"a connection that was idle", "10.0.0.1:1", func(trace *httptrace.ClientTrace) {
+		{"refused, but an idle connection was used", "10.0.0.1:1", func(trace *httptrace.ClientTrace) {
 			trace.GotConn(httptrace.GotConnInfo{})
 			trace.ConnectDone("tcp", "", refused)
 		}, false},
-		{"a connection that breaks", "10.0.0.1:1", func(trace *httptrace.ClientTrace) {
+		{"a connection that breaks after the request was sent", "10.0.0.1:1", func(trace *httptrace.ClientTrace) {
 			trace.ConnectDone("tcp", "", nil)
 			trace.WroteHeaders()
 		}, false},
-		{"a client that has gone", "10.0.0.1:1", func(trace *httptrace.ClientTrace) { trace.ConnectDone("tcp", "", context.Canceled) }, false},
-		{"no more files on this machine", "10.0.0.1:1", func(trace *httptrace.ClientTrace) { trace.ConnectDone("tcp", "", syscall.EMFILE) }, false},
-		{"an address that the client may have written", "{http.request.host}:1", func(trace *httptrace.ClientTrace) { trace.ConnectDone("tcp", "", refused) }, false},
-		{"nothing", "10.0.0.1:1", func(*httptrace.ClientTrace) {}, false},
+		{"canceled by the client", "10.0.0.1:1", func(trace *httptrace.ClientTrace) { trace.ConnectDone("tcp", "", context.Canceled) }, false},
+		{"no free file descriptors", "10.0.0.1:1", func(trace *httptrace.ClientTrace) { trace.ConnectDone("tcp", "", syscall.EMFILE) }, false},
+		{"an address with a placeholder", "{http.request.host}:1", func(trace *httptrace.ClientTrace) { trace.ConnectDone("tcp", "", refused) }, false},
+		{"no dial", "10.0.0.1:1", func(*httptrace.ClientTrace) {}, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			policy := newPolicy(t, "")
@@ -123,18 +123,18 @@ func TestOnlyFailedDialsCoolUpstreamsDown(t *testing.T) {
 	}
 }
 
-func TestCoolDownCanBeSwitchedOff(t *testing.T) {
+func TestCoolDownOff(t *testing.T) {
 	policy := newPolicy(t, "cool_down off\nfallback first")
 	pool := newPool(1, 2)
 	req, state := newRequest(t, "")
 	require.Same(t, pool[0], policy.Select(pool, req, nil))
 	traced(t, state).ConnectDone("tcp", "", errors.ErrUnsupported)
-	assert.Same(t, pool[1], policy.Select(pool, req, nil), "the same request tries another")
+	assert.Same(t, pool[1], policy.Select(pool, req, nil), "a retry goes to another upstream")
 	req, _ = newRequest(t, "")
 	assert.Same(t, pool[0], policy.Select(pool, req, nil))
 }
 
-func TestAPinnedUpstreamThatCannotBeDialedIsLostForTheRequest(t *testing.T) {
+func TestARetryDoesNotDialAPinnedUpstreamAgain(t *testing.T) {
 	policy := newPolicy(t, "fallback first")
 	pool := newPool(1, 2)
 	req, state := newRequest(t, tagOf(pool[1]))
@@ -142,14 +142,14 @@ func TestAPinnedUpstreamThatCannotBeDialedIsLostForTheRequest(t *testing.T) {
 	traced(t, state).ConnectDone("tcp", "", errors.ErrUnsupported)
 	assert.Same(t, pool[0], policy.Select(pool, req, nil))
 	assert.Equal(t, core.ReasonUpstreamUnhealthy, state.reason)
-	assert.True(t, policy.coolDowns.has(pool[1]), "a new session avoids it")
+	assert.True(t, policy.coolDowns.has(pool[1]), "new sessions avoid it")
 
 	req, state = newRequest(t, tagOf(pool[1]))
-	assert.Same(t, pool[1], policy.Select(pool, req, nil), "another request tries it")
+	assert.Same(t, pool[1], policy.Select(pool, req, nil), "another request dials it")
 	assert.Equal(t, core.ReasonTag, state.reason)
 }
 
-func TestAFailedRequestOfOneNodeCoolsItDownOnce(t *testing.T) {
+func TestOneFailedDialStartsACoolDown(t *testing.T) {
 	for _, query := range []string{polling, "EIO=4&transport=websocket", "page=1"} {
 		t.Run(query, func(t *testing.T) {
 			nodes, addresses := startNodes(t, 2)
@@ -167,7 +167,7 @@ func TestAFailedRequestOfOneNodeCoolsItDownOnce(t *testing.T) {
 	}
 }
 
-func TestNewSessionsOpenWhileMostNodesAreDown(t *testing.T) {
+func TestNewSessionsOpenWhileMostUpstreamsAreDown(t *testing.T) {
 	nodes, addresses := startNodes(t, 3)
 	s := serve(t, "socketio"+addresses)
 	nodes[0].Close()

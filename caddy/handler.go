@@ -40,7 +40,7 @@ func init() {
 // `{http.affinity.tag}` | The tag of the session's upstream.
 // `{http.affinity.reason}` | Why the request went to its upstream; see below.
 //
-// A request is pinned to the upstream of its session with these reasons:
+// With these reasons, the request went to the upstream that it is pinned to:
 //
 // Reason | Description
 // -------|-------------
@@ -48,19 +48,19 @@ func init() {
 // `learned` | This process has learned the session.
 // `cookie` | The client's cookie has the tag of the upstream.
 //
-// With any other reason, the fallback policy selects the upstream:
+// With any other reason, the fallback policy selected the upstream:
 //
 // Reason | Description
 // -------|-------------
 // `new` | The request opens a session.
 // `unknown_tag` | The session ID has a tag that no upstream has, or has had since Caddy started. A proxy with another secret may have added it.
 // `unknown_session` | The session ID has no tag, and this process has not learned the session, or it has expired.
-// `upstream_gone` | The upstream of the session is not in this reverse_proxy, or not any more.
+// `upstream_gone` | The upstream of the session was removed, or is one of another reverse_proxy. Changing the address of an upstream or the secret removes the former upstream.
 // `upstream_unhealthy` | The upstream of the session is unhealthy or could not be dialed.
 // (empty) | The `sid` option leaves the session ID alone.
 //
-// If only the cookie of a session's request has a tag, `upstream_gone` and
-// `upstream_unhealthy` are about the upstream with that tag.
+// If the session ID leads to no upstream, but the cookie does, `upstream_gone` and
+// `upstream_unhealthy` are about the upstream of the cookie.
 type Handler struct {
 	// How to pin sessions. `tag` adds the upstream's tag to the session ID that
 	// the client gets; no state is kept. `learn` does not change the session ID

@@ -20,14 +20,14 @@ import (
 	"github.com/eio-affinity/affinity/core"
 )
 
-// newPolicy sets up a policy from the lines of its block.
+// newPolicy provisions a policy with these options.
 func newPolicy(tb testing.TB, options string) *AffinitySelection {
 	tb.Helper()
 	policy := new(AffinitySelection)
 	require.NoError(tb, policy.UnmarshalCaddyfile(caddyfile.NewTestDispenser("affinity {\n"+options+"\n}")))
 	require.NoError(tb, policy.Provision(newContext(tb)))
 	require.NoError(tb, policy.Validate())
-	policy.logger = zap.NewNop() // that of a context without a config logs all there is
+	policy.logger = zap.NewNop() // the logger of the context writes DEBUG to stderr
 	return policy
 }
 
@@ -41,7 +41,7 @@ func newContext(tb testing.TB) caddy.Context {
 	return ctx
 }
 
-// newPool makes a pool of upstreams that are all up.
+// newPool returns a pool of healthy upstreams.
 func newPool(from, count int) reverseproxy.UpstreamPool {
 	pool := make(reverseproxy.UpstreamPool, 0, count)
 	for i := range count {
@@ -50,7 +50,8 @@ func newPool(from, count int) reverseproxy.UpstreamPool {
 	return pool
 }
 
-// newRequest makes a request that has passed the handler, with a tag or none.
+// newRequest returns a request as the handler passes it on: one of a session with
+// this tag, or a handshake.
 func newRequest(tb testing.TB, tag string) (*http.Request, *requestState) {
 	tb.Helper()
 	ctx := context.WithValue(context.Background(), caddyhttp.VarsCtxKey, map[string]any{})
@@ -82,7 +83,7 @@ func TestSelectFollowsTheTag(t *testing.T) {
 func TestSelectFollowsTheTagThroughChangingPools(t *testing.T) {
 	policy := newPolicy(t, "fallback first")
 	for from := 1; from < 3000; from += 7 {
-		pool := newPool(from, 10) // as a dynamic source gives them: new each time
+		pool := newPool(from, 10) // new values each time, like dynamic upstreams
 		for _, i := range []int{0, 9, 4} {
 			req, _ := newRequest(t, tagOf(pool[i]))
 			require.Same(t, pool[i], policy.Select(pool, req, nil))
@@ -95,10 +96,10 @@ func TestSelectFollowsTheTagThroughChangingPools(t *testing.T) {
 		require.Same(t, pool[0], policy.Select(pool, req, nil))
 		require.Equal(t, want, state.reason)
 	}
-	assert.LessOrEqual(t, len(policy.tags.entries.Load().tags), maxFormerUpstreams+2*10, "tags of upstreams that are gone are dropped")
+	assert.LessOrEqual(t, len(policy.tags.entries.Load().tags), maxFormerUpstreams+2*10, "former upstreams are forgotten")
 }
 
-func TestSelectWhereTwoUpstreamsHaveOneAddress(t *testing.T) {
+func TestSelectWithTwoUpstreamsOfOneAddress(t *testing.T) {
 	policy := newPolicy(t, "")
 	pool := append(newPool(1, 2), newPool(1, 2)...)
 	req, _ := newRequest(t, tagOf(pool[3]))
@@ -113,7 +114,7 @@ func TestSelectFromAnEmptyPool(t *testing.T) {
 	}
 }
 
-func TestSelectNamesTheUpstreamOfANewSession(t *testing.T) {
+func TestSelectTagsNewSessions(t *testing.T) {
 	policy := newPolicy(t, "secret key\nfallback first")
 	pool := newPool(1, 3)
 	req, state := newRequest(t, "")
@@ -121,7 +122,7 @@ func TestSelectNamesTheUpstreamOfANewSession(t *testing.T) {
 	assert.Equal(t, core.NewTagger("key").Tag(pool[0].Dial), state.chosen)
 }
 
-func TestSelectAgainPrefersWhatWasNotTried(t *testing.T) {
+func TestRetriesPreferUpstreamsThatWereNotTried(t *testing.T) {
 	policy := newPolicy(t, "fallback first")
 	pool := newPool(1, 3)
 	req, state := newRequest(t, "")
@@ -131,7 +132,7 @@ func TestSelectAgainPrefersWhatWasNotTried(t *testing.T) {
 	}
 }
 
-func TestSelectAgainStaysWithAPinnedUpstreamThatWasDialed(t *testing.T) {
+func TestRetriesStayWithAPinnedUpstreamThatWasDialed(t *testing.T) {
 	policy := newPolicy(t, "fallback first")
 	pool := newPool(1, 3)
 	req, _ := newRequest(t, tagOf(pool[2]))
@@ -149,7 +150,7 @@ func TestSelectWithoutAWriter(t *testing.T) {
 	}
 }
 
-func TestSelectByManyAtOnce(t *testing.T) {
+func TestSelectIsSafeForConcurrentUse(t *testing.T) {
 	policy := newPolicy(t, "")
 	var group sync.WaitGroup
 	for worker := range 16 {
@@ -164,7 +165,7 @@ func TestSelectByManyAtOnce(t *testing.T) {
 				}
 				req, state := newRequest(t, "")
 				if got := policy.Select(pool, req, nil); state.chosen != tagOf(got) {
-					t.Errorf("%v is not named %s", got, state.chosen)
+					t.Errorf("the tag of %v is not %s", got, state.chosen)
 					return
 				}
 			}
@@ -183,7 +184,7 @@ func TestSelectOfAPinnedSessionAllocatesNothing(t *testing.T) {
 	}))
 }
 
-func TestOwnFallbackIsRefused(t *testing.T) {
+func TestAffinityAsItsOwnFallbackIsRejected(t *testing.T) {
 	policy := &AffinitySelection{FallbackRaw: []byte(`{"policy":"affinity"}`)}
 	require.NoError(t, policy.Provision(newContext(t)))
 	require.ErrorIs(t, policy.Validate(), errOwnFallback)

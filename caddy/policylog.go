@@ -55,7 +55,7 @@ type notFound struct {
 // warnNotFound logs a warning about sessions whose upstream is not in the pool, at
 // the first request of each kind, the tenth, the hundredth and so on.
 func (a *AffinitySelection) warnNotFound(state *requestState) {
-	requests, message := &a.notFound.upstreamGone, "the upstream of a Socket.IO session was removed, so its client has to reconnect"
+	requests, message := &a.notFound.upstreamGone, "the upstream of a Socket.IO session was removed, or its address or the secret was changed, so its client has to reconnect"
 	if state.reason == core.ReasonUnknownTag {
 		requests, message = &a.notFound.unknownTag, "the session ID of a Socket.IO request has a tag that no upstream has, so its client has to reconnect; "+
 			"check that all proxies in front of these upstreams have the same secret and the same upstream addresses"

@@ -7,9 +7,9 @@ import "sync"
 const maxSeenTags = 10_000
 
 // seenTags remembers the tags of all upstreams that the policies of this process
-// have seen, those of former configs included. A session ID with such a tag is
-// of an upstream that was removed; with another tag, it may be of a proxy that
-// has another secret. It is safe for concurrent use.
+// have seen, including those of earlier configs. It tells a session whose upstream
+// was removed from one that another proxy with another secret has tagged. It is
+// safe for concurrent use.
 type seenTags struct {
 	mu sync.RWMutex
 	// When recent is full, it becomes older, and the tags in older are dropped.

@@ -11,13 +11,13 @@ import (
 
 const polling3 = "EIO=3&transport=polling"
 
-func TestLearnedSessionsStayOnTheirNode(t *testing.T) {
+func TestLearnedSessionsStayOnTheirUpstream(t *testing.T) {
 	nodes, addresses := startNodes(t, 3)
 	s := serve(t, "socketio"+addresses)
 	seen := map[string]int{}
 	for range 30 {
 		sid := s.open(t, polling3)
-		require.Regexp(t, `^[abc]-\d+$`, sid, "the session ID is the node's own")
+		require.Regexp(t, `^[abc]-\d+$`, sid, "the session ID is not changed")
 		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodOptions} {
 			_, body := s.do(t, method, polling3+"&t=x&sid="+sid)
 			assert.Equal(t, sid[:1], body, method)
@@ -28,13 +28,13 @@ func TestLearnedSessionsStayOnTheirNode(t *testing.T) {
 	for _, n := range nodes {
 		close(n.queries)
 		for query := range n.queries {
-			assert.NotContains(t, query, ".", "the tag reached the node")
+			assert.NotContains(t, query, ".", "an upstream got a tag")
 		}
 	}
 	assert.Len(t, s.logged(t, "selected upstream for session", `"reason":"learned"`), 90)
 }
 
-func TestAFullTableDropsSessionsAndSaysSo(t *testing.T) {
+func TestAFullTableDropsSessionsAndLogsWarnings(t *testing.T) {
 	_, addresses := startNodes(t, 2)
 	s := serveWith(t, "affinity {\nmax_sessions 3\n}", "socketio"+addresses+" {\nsid learn\n}")
 	var sids []string
@@ -44,7 +44,7 @@ func TestAFullTableDropsSessionsAndSaysSo(t *testing.T) {
 	for i, sid := range sids {
 		_, body := s.get(t, polling+"&sid="+sid)
 		if i >= 11 {
-			assert.Equal(t, sid[:1], body, "one of the last three")
+			assert.Equal(t, sid[:1], body, "the last three sessions are learned")
 		}
 	}
 	assert.Len(t, s.logged(t, "dropped a learned Socket.IO session", `"dropped":1}`), 1)
@@ -53,7 +53,7 @@ func TestAFullTableDropsSessionsAndSaysSo(t *testing.T) {
 	assert.GreaterOrEqual(t, len(s.logged(t, "selected upstream for session", `"reason":"unknown_session"`)), 11)
 }
 
-// A reload makes all modules anew, and drops the old ones after.
+// A reload provisions all modules before it cleans the old ones up.
 func TestLearnedSessionsSurviveAReload(t *testing.T) {
 	nodes, addresses := startNodes(t, 3)
 	s := serve(t, "socketio"+addresses)
@@ -73,10 +73,10 @@ func TestLearnedSessionsSurviveAReload(t *testing.T) {
 
 	pooled, used := sharedPool.References(sharedKey)
 	assert.True(t, used)
-	assert.Equal(t, 1, pooled, "the apps of old configs are gone")
+	assert.Equal(t, 1, pooled, "the apps of old configs have released it")
 }
 
-func TestTheTableEndsWithTheLastConfigThatHasTheApp(t *testing.T) {
+func TestSharedStateEndsWithTheLastConfigThatHasTheApp(t *testing.T) {
 	n := startNode(t, "a")
 	s := serve(t, "socketio "+n.address())
 	s.open(t, polling3)
@@ -85,7 +85,6 @@ func TestTheTableEndsWithTheLastConfigThatHasTheApp(t *testing.T) {
 	assert.False(t, used)
 }
 
-// Two sites of one Caddy, whose nodes number their sessions alike.
 func TestAFloodOfOneSiteDropsNoSessionOfAnother(t *testing.T) {
 	const most, flood = 40, 400
 	flooded, spared := startNode(t, "a"), startNode(t, "b")
@@ -103,10 +102,10 @@ func TestAFloodOfOneSiteDropsNoSessionOfAnother(t *testing.T) {
 		_, body := s.get(t, polling+"&sid="+sid)
 		assert.Equal(t, "b", body)
 	}
-	assert.NotEmpty(t, s.logged(t, "dropped a learned Socket.IO session"), "the flood has filled the table")
+	assert.NotEmpty(t, s.logged(t, "dropped a learned Socket.IO session"), "the table is full")
 }
 
-// Nodes of two sites that number their sessions give them the same IDs.
+// The nodes of the two sites use the same session IDs.
 func TestSitesDoNotTakeEachOthersLearnedSessions(t *testing.T) {
 	one, other := startNode(t, "same"), startNode(t, "same")
 	s := serve(t, "socketio /socket.io/one* "+one.address()+" {\nsid learn\n}\nsocketio "+other.address()+" {\nsid learn\n}")
@@ -118,4 +117,52 @@ func TestSitesDoNotTakeEachOthersLearnedSessions(t *testing.T) {
 		s.at(t, "/socket.io/one", polling+"&sid="+sid)
 	}
 	assert.Len(t, s.logged(t, "selected upstream for session", `"reason":"learned"`), 6)
+}
+
+// twoSites returns two sites of one server, each with its upstreams and options.
+func twoSites(one, other, options string) string {
+	return "socketio /socket.io/one* " + one + " {\n" + options + "\n}\nsocketio " + other + " {\n" + options + "\n}"
+}
+
+func TestFailedDialsCountForAllSitesAndSurviveAReload(t *testing.T) {
+	nodes, addresses := startNodes(t, 2)
+	sites := twoSites(addresses, addresses, "lb_retries 0\ncool_down 1h")
+	s := serve(t, sites)
+	nodes[0].Close()
+	failures := func(path string) (failures int) {
+		for range 20 {
+			if res, _ := s.at(t, path, polling); res.StatusCode != http.StatusOK {
+				failures++
+			}
+		}
+		return failures
+	}
+	assert.Equal(t, 1, failures("/socket.io/one"))
+	assert.Zero(t, failures("/socket.io/"), "the other site")
+	s.reload(t, "header X-Turn 1\n"+sites)
+	assert.Zero(t, failures("/socket.io/one"), "after a reload")
+
+	s.reload(t, "reverse_proxy"+addresses)
+	s.reload(t, sites)
+	assert.Equal(t, 1, failures("/socket.io/one"), "after a config without the app")
+}
+
+func TestRecentSessionsCountForAllSitesAndSurviveAReload(t *testing.T) {
+	const sessions = 10
+	nodes, addresses := startNodes(t, 3)
+	sites := twoSites(nodes[0].address(), addresses, "")
+	s := serve(t, sites)
+	open := func(path string, sessions int) {
+		for range sessions {
+			res, body := s.at(t, path, polling)
+			require.Equal(t, http.StatusOK, res.StatusCode, body)
+		}
+	}
+	open("/socket.io/one", sessions)
+	open("/socket.io/", sessions)
+	s.reload(t, "header X-Turn 1\n"+sites)
+	open("/socket.io/", sessions)
+	for _, n := range nodes {
+		assert.EqualValues(t, sessions, n.sessions.Load(), "sessions on node %s", n.name)
+	}
 }

@@ -22,7 +22,7 @@ const maxFormerUpstreams = 1024
 type tagIndex struct {
 	tagger core.Tagger
 
-	// seen is told of each tag.
+	// seen gets the tag of every upstream.
 	seen *seenTags
 
 	// entries is replaced as a whole, never changed in place.
