@@ -15,6 +15,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 )
 
@@ -112,6 +113,16 @@ func TestBadJSONOfTheAppIsRefused(t *testing.T) {
 	} {
 		require.ErrorContains(t, validate([]byte(`{"apps":{"affinity":`+app+`}}`)), want)
 	}
+}
+
+func TestCaddyfileExample(t *testing.T) {
+	t.Setenv("AFFINITY_SECRET", "open sesame")
+	example, err := os.ReadFile("../Caddyfile.example")
+	require.NoError(t, err)
+	config, err := adapt(string(example))
+	require.NoError(t, err)
+	require.NoError(t, validate(config))
+	assert.Equal(t, string(caddyfile.Format(example)), string(example), "caddy fmt would change it")
 }
 
 // adapt turns a Caddyfile into JSON.
