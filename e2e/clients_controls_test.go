@@ -110,5 +110,5 @@ func TestAnAddressAloneDoesNotSpreadClients(t *testing.T) {
 	c.Count = 60
 	o := c.Run(t)
 	o.AssertHeld(t)
-	assert.Len(t, o.PerNode, 1, "nodes that greeted clients")
+	assert.Len(t, o.PerNode, 1, "nodes with clients")
 }

@@ -12,7 +12,7 @@ var variants = []testbed.Variant{
 	{Name: "nodes that compress", Flags: []string{"--compression"}, Messages: 20},
 	{Name: "https", HTTPS: true, Messages: 20},
 	{Name: "a path of its own", Flags: []string{"--path", "/chat/io"}, Path: "/chat/io", Messages: 20},
-	{Name: "a front that compresses", Compress: true, Messages: 20},
+	{Name: "an endpoint that compresses", Compress: true, Messages: 20},
 	{Name: "nodes written in Go", Nodes: testbed.StartGoNodes, Messages: 20},
 }
 

@@ -130,6 +130,6 @@ func TestCaddyAndTraefikHoldSessionsOneBehindTheOther(t *testing.T) {
 	for _, transport := range testbed.Transports {
 		o := testbed.Plain.Small().ClientsOf(f, transport).Run(t)
 		o.AssertHeld(t)
-		assert.Len(t, o.PerNode, len(nodes), "nodes that greeted clients")
+		assert.Len(t, o.PerNode, len(nodes), "nodes with clients")
 	}
 }

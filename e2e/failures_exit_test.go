@@ -51,7 +51,7 @@ func TestCaddyExitsWhileAReloadWaitsForConnections(t *testing.T) {
 	}()
 	testbed.RequireGenerationReplaced(t, endpoints[0], generation)
 	start = time.Now()
-	require.NoError(t, syscall.Kill(-c.Cmd.Process.Pid, syscall.SIGTERM))
+	c.Signal(t, syscall.SIGTERM)
 	testbed.RequireEventually(t, "Caddy has exited", func() bool {
 		conn, err := net.Dial("tcp", strings.TrimPrefix(endpoints[0].URL, "http://"))
 		if err == nil {

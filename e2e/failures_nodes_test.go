@@ -141,7 +141,7 @@ func TestCaddyBringsAThousandClientsBackWhenAllNodesRestart(t *testing.T) {
 	testbed.RequireSessions(t, nodes, talking.Count())
 
 	o := talking.Finish(t)
-	assert.Equal(t, o.Clients, o.Connected, "clients that a node greeted")
+	assert.Equal(t, o.Clients, o.Connected, "clients that connected")
 	assert.Equal(t, o.Clients, testbed.SumCounts(o.Lost), "clients that lost their session")
 	assert.GreaterOrEqual(t, len(o.ReopenedAfter), o.Clients, "sessions opened anew")
 	o.AssertCorrect(t)
@@ -179,7 +179,7 @@ func TestTraefikMovesTheSessionsOfANodeThatDies(t *testing.T) {
 			o.AssertCorrect(t)
 			assert.Positive(t, o.PerNode["a"])
 			assert.Equal(t, o.PerNode["a"], o.Disconnects, "sessions lost")
-			assert.Zero(t, o.LostBeforeConnect, "sessions lost before a node greeted")
+			assert.Zero(t, o.LostBeforeConnect, "sessions lost before they were connected")
 			assert.NotContains(t, o.Reopened, "a")
 			reopened := 0
 			for _, n := range o.Reopened {

@@ -138,7 +138,7 @@ func TestClientsComeBackUntilProxiesHaveTheSameSecret(t *testing.T) {
 	o := talking.Finish(t)
 	t.Logf("%s: sessions lost before a greeting %d, after it %d", t.Name(), o.LostBeforeConnect, o.Disconnects)
 	o.AssertCorrect(t)
-	assert.Equal(t, clients, o.Connected, "clients that a node greeted")
+	assert.Equal(t, clients, o.Connected, "clients that connected")
 	assert.GreaterOrEqual(t, o.LostBeforeConnect+o.Disconnects, clients, "sessions lost")
 }
 
@@ -177,7 +177,7 @@ func endpointsOf(proxies []caddyWithSecret) []testbed.Endpoint {
 // first request of such a session, at the tenth, and so on.
 func (p caddyWithSecret) warnings() int {
 	count := 0
-	for line := range strings.Lines(p.Log.String()) {
+	for line := range strings.Lines(p.Output.String()) {
 		if strings.Contains(line, `"level":"warn"`) && strings.Contains(line, "a tag that none of the upstreams has") {
 			count++
 		}

@@ -28,7 +28,7 @@ var reloadCases = []reloadCase{
 }
 
 // run has the clients talk all the while, and checks that nobody loses a
-// session. It gives the number of each reload to the host.
+// session. It gives the number of each reload to the proxy.
 func (r reloadCase) run(t *testing.T, f testbed.Endpoint, reload func(n int)) {
 	t.Helper()
 	each := testbed.Clients{URL: f.URL, Version: r.variant.Version, Messages: 2, MaxBytes: 2000, Mode: testbed.Continuous, Pause: 250}

@@ -46,7 +46,7 @@ func TestCaddyKnowsTaggedSessionsAfterARestart(t *testing.T) {
 			unknown := 0
 			for e, node := range sessions {
 				r := e.Do(t, http.MethodPost, "3", nil)
-				assert.Equal(t, tc.by, r.Header.Get("X-By"))
+				assert.Equal(t, tc.by, r.Header.Get("X-Reason"))
 				if r.Header.Get("X-Node") == node { // by chance, when the session is lost
 					assert.Equal(t, http.StatusOK, r.StatusCode, r.Text)
 					continue

@@ -25,7 +25,7 @@ func TestCaddyGivesItsCookieOnTheWire(t *testing.T) {
 
 			opened := e.Do(t, http.MethodGet, "", nil)
 			assert.Equal(t, http.StatusOK, opened.StatusCode)
-			assert.Equal(t, "new", opened.Header.Get("X-By"))
+			assert.Equal(t, "new", opened.Header.Get("X-Reason"))
 			assert.Regexp(t, "^(private|no-store)$", opened.Header.Get("Cache-Control"))
 			mine := testbed.ProxyCookie(t, opened)
 
@@ -34,7 +34,7 @@ func TestCaddyGivesItsCookieOnTheWire(t *testing.T) {
 			for range 9 {
 				again := e.Do(t, http.MethodGet, "", http.Header{"Cookie": {"a=1; " + mine + "; b=2"}})
 				assert.Equal(t, http.StatusOK, again.StatusCode)
-				assert.Equal(t, "cookie", again.Header.Get("X-By"))
+				assert.Equal(t, "cookie", again.Header.Get("X-Reason"))
 				assert.Equal(t, opened.Header.Get("X-Node"), again.Header.Get("X-Node"))
 				assert.Equal(t, "a=1; b=2", again.Header.Get("X-Cookie"))
 				assert.Empty(t, testbed.CookiesNamed(again, testbed.InnerCookie))
@@ -50,7 +50,7 @@ func TestCaddyGivesOneCookieWhenTheFirstNodeItTriesIsDead(t *testing.T) {
 
 	opened := testbed.NewEngine(t, f).HandshakeBound(t)
 	again := testbed.NewEngine(t, f).Do(t, http.MethodGet, "", http.Header{"Cookie": {testbed.ProxyCookie(t, opened)}})
-	assert.Equal(t, "cookie", again.Header.Get("X-By"))
+	assert.Equal(t, "cookie", again.Header.Get("X-Reason"))
 	assert.Empty(t, again.Header.Values("Set-Cookie"))
 }
 
@@ -68,13 +68,13 @@ func TestCaddyGivesAnotherCookieWhenTheNodeIsDead(t *testing.T) {
 
 	again := testbed.NewEngine(t, f).Do(t, http.MethodGet, "", http.Header{"Cookie": {mine}})
 	assert.Equal(t, http.StatusOK, again.StatusCode)
-	assert.Equal(t, "new", again.Header.Get("X-By"))
+	assert.Equal(t, "new", again.Header.Get("X-Reason"))
 	assert.NotEqual(t, mine, testbed.ProxyCookie(t, again))
 
 	// The session is lost, which is no reason to be given a cookie.
 	lost := e.Do(t, http.MethodGet, "", http.Header{"Cookie": {mine}})
 	assert.Equal(t, http.StatusBadRequest, lost.StatusCode)
-	assert.Equal(t, "lost", lost.Header.Get("X-By"))
+	assert.Equal(t, "lost", lost.Header.Get("X-Reason"))
 	assert.Empty(t, lost.Header.Values("Set-Cookie"))
 }
 
@@ -125,7 +125,7 @@ type cookieCase struct {
 }
 
 // testCookiesArrive checks what becomes of the cookies of requests that open no
-// session, so that the mirror behind the front tells.
+// session, so that the mirror behind the endpoint tells.
 func testCookiesArrive(t *testing.T, f testbed.Endpoint, cases []cookieCase) {
 	t.Helper()
 	e := testbed.NewEngine(t, f)
@@ -135,7 +135,7 @@ func testCookiesArrive(t *testing.T, f testbed.Endpoint, cases []cookieCase) {
 			var got testbed.MirroredRequest
 			require.NoError(t, json.Unmarshal([]byte(r.Text), &got), "reading %q", r.Text)
 			assert.Equal(t, tc.arrives, got.Cookies)
-			assert.Equal(t, tc.reason, r.Header.Get("X-By"))
+			assert.Equal(t, tc.reason, r.Header.Get("X-Reason"))
 		})
 	}
 }

@@ -9,13 +9,13 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// BadGateway is in the error line of a request that no upstream has answered. A
-// test that kills a node or has it break its connections expects it, and no
-// other test does.
+// BadGateway is in the error line of a request that no upstream has answered.
+// Tests that kill a node or have it break connections expect it; no other test
+// does.
 const BadGateway = `"status":502`
 
-// knownCaddyFaults has what Caddy 2.11.9 gets wrong by itself: each has parts
-// that are all in what the log says of it.
+// knownCaddyFaults has what Caddy 2.11.9 gets wrong without this module: for
+// each fault, parts that its log entry has.
 var knownCaddyFaults = [][]string{
 	// encode ends the reply of a request that has become a WebSocket.
 	{"on hijacked connection from github.com/caddyserver/caddy/v2/modules/caddyhttp/encode."},
@@ -25,9 +25,9 @@ var knownCaddyFaults = [][]string{
 	{"DATA RACE", "reverseproxy.(*Handler).registerConnection.func"},
 }
 
-// assertCaddyLogClean checks that a log of Caddy's tells of no error, panic or data
-// race, but for errors with one of the expected parts and what stock Caddy gets
-// wrong by itself.
+// assertCaddyLogClean checks that a log of Caddy has no error, panic or data
+// race, except errors with one of the expected parts and faults of Caddy
+// itself.
 func assertCaddyLogClean(t *testing.T, log string, expects []string) {
 	t.Helper()
 	const most = 5 // to report, as one may be in the log a thousand times
@@ -37,15 +37,12 @@ func assertCaddyLogClean(t *testing.T, log string, expects []string) {
 	}
 }
 
-// killedLine is what the shell says that Caddy is tethered to, when a test kills it.
-const killedLine = "Killed\n"
-
-// caddyProblem is an entry of Caddy's log that tells of something wrong.
+// caddyProblem is an entry of Caddy's log that reports a problem.
 type caddyProblem struct {
 	what, said string
 }
 
-// caddyProblems returns what is wrong by a log.
+// caddyProblems returns the problems in a log.
 func caddyProblems(log string, expects []string) []caddyProblem {
 	var problems []caddyProblem
 	for _, said := range caddyEntries(log) {
@@ -61,8 +58,9 @@ func caddyProblems(log string, expects []string) []caddyProblem {
 	return problems
 }
 
-// caddyEntries splits a log into its lines, but keeps together what the race
-// detector says at once. A line that Caddy was ended in is left out.
+// caddyEntries splits a log into lines, but keeps a report of the race detector
+// together. It leaves out a last line that is incomplete because Caddy was
+// killed.
 func caddyEntries(log string) []string {
 	const fence = "==================\n"
 	var entries []string
@@ -72,7 +70,7 @@ func caddyEntries(log string) []string {
 			continue
 		}
 		for line := range strings.Lines(part) {
-			if strings.HasSuffix(line, "\n") && line != killedLine {
+			if strings.HasSuffix(line, "\n") {
 				entries = append(entries, line)
 			}
 		}
@@ -80,7 +78,7 @@ func caddyEntries(log string) []string {
 	return entries
 }
 
-// caddyFault names what an entry tells of, if it is something wrong.
+// caddyFault names the problem that an entry reports, if any.
 func caddyFault(said string) string {
 	var line struct{ Level, Msg string }
 	if json.Unmarshal([]byte(said), &line) != nil {

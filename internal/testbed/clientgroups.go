@@ -4,11 +4,13 @@ import (
 	"testing"
 )
 
-// ClientGroups are crowds that are measured as one.
+// ClientGroups are clients that are run by several programs and measured as
+// one.
 type ClientGroups []*RunningClients
 
-// StartReconnectingClients starts a crowd of one size over each of the transports. They
-// talk, and connect anew when they lose their sessions.
+// StartReconnectingClients starts this many clients over each of the
+// transports. They send messages until they are told to finish, and reconnect
+// when they lose their session.
 func StartReconnectingClients(t *testing.T, f Endpoint, each int, transports ...[]string) ClientGroups {
 	t.Helper()
 	groups := make(ClientGroups, len(transports))
@@ -24,6 +26,7 @@ func StartReconnectingClients(t *testing.T, f Endpoint, each int, transports ...
 	return groups
 }
 
+// Count returns the number of clients.
 func (rs ClientGroups) Count() int {
 	sum := 0
 	for _, r := range rs {
@@ -32,8 +35,7 @@ func (rs ClientGroups) Count() int {
 	return sum
 }
 
-// Finish tells the crowds to come to their end, and returns what they have
-// measured together.
+// Finish has the clients finish and returns their results together.
 func (rs ClientGroups) Finish(t *testing.T) Result {
 	t.Helper()
 	var all Result
@@ -43,7 +45,8 @@ func (rs ClientGroups) Finish(t *testing.T) Result {
 	return all
 }
 
-// FinishHeld is finish for crowds of which nobody may have lost a session.
+// FinishHeld is [ClientGroups.Finish] for clients none of which may have lost a
+// session.
 func (rs ClientGroups) FinishHeld(t *testing.T) Result {
 	t.Helper()
 	var all Result

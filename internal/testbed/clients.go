@@ -57,7 +57,7 @@ type RunningClients struct {
 // Start starts the clients.
 func (c Clients) Start(t *testing.T) *RunningClients {
 	t.Helper()
-	requireNodeModules(t)
+	RequireNodeModules(t)
 	c.Timeout = Timeout.Milliseconds()
 	settings, err := json.Marshal(c)
 	require.NoError(t, err)
@@ -117,7 +117,7 @@ func (r *RunningClients) Finish(t *testing.T) Result {
 // Send sends a command, and does not wait until it is done.
 func (r *RunningClients) Send(t *testing.T, line string) {
 	t.Helper()
-	_, err := io.WriteString(r.stdin, line+"\n")
+	_, err := io.WriteString(r.Stdin, line+"\n")
 	require.NoError(t, err)
 }
 

@@ -10,10 +10,12 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/eio-affinity/affinity/internal/testbed/local"
 )
 
-// Traefik is the host Traefik. The zero value is what it has without the
-// plugin: a service with a sticky cookie.
+// Traefik is the proxy Traefik. The zero value has no plugin: a service with a
+// sticky cookie.
 type Traefik struct {
 	Chain               []string // of middlewares, the outermost first
 	Options             Object   // of the plugin. Default: the cookieNames
@@ -50,7 +52,7 @@ const (
 	InnerCookie = "server_id"
 )
 
-// TraefikPlugin is the plugin alone.
+// TraefikPlugin is Traefik with the plugin.
 var TraefikPlugin = Traefik{Chain: []string{PluginMiddleware}}
 
 // TraefikWith is the plugin with these options beside the name of the cookie.
@@ -61,8 +63,8 @@ func TraefikWith(options Object) Traefik {
 	return h
 }
 
-// TraefikWithDebugAddress is the plugin with these options in a Traefik that tells of
-// itself, as Caddy does anyway.
+// TraefikWithDebugAddress is the plugin with these options in a Traefik with a
+// pprof endpoint, which Caddy has anyway.
 func TraefikWithDebugAddress(t *testing.T, options Object) Traefik {
 	t.Helper()
 	h := TraefikWith(options)
@@ -70,11 +72,14 @@ func TraefikWithDebugAddress(t *testing.T, options Object) Traefik {
 	return h
 }
 
+// Serve implements [Proxy].
 func (h Traefik) Serve(t *testing.T, sites ...Site) []Endpoint {
 	t.Helper()
 	return h.StartServing(t, sites...).Endpoints
 }
 
+// StartServing runs Traefik until the test ends, and returns once it routes
+// requests of all sites.
 func (h Traefik) StartServing(t *testing.T, sites ...Site) *RunningTraefik {
 	t.Helper()
 	r := h.Start(t, sites...)
@@ -119,8 +124,7 @@ func (h Traefik) Start(t *testing.T, sites ...Site) *RunningTraefik {
 	return r
 }
 
-// TraefikHome returns a directory of the test's from where Traefik finds the
-// plugin.
+// TraefikHome returns a directory in which Traefik finds the plugin.
 func TraefikHome(t *testing.T) string {
 	t.Helper()
 	home := t.TempDir()
@@ -131,7 +135,7 @@ func TraefikHome(t *testing.T) string {
 }
 
 // StartTraefik runs Traefik with a static configuration until the test ends,
-// and then checks what its log has said.
+// and then checks its log.
 func StartTraefik(t *testing.T, home, static string, expects ...string) *Process {
 	t.Helper()
 	_, err := os.Stat(Binary("traefik"))
@@ -142,14 +146,17 @@ func StartTraefik(t *testing.T, home, static string, expects ...string) *Process
 	var p *Process
 	t.Cleanup(func() { // once it has ended
 		if p != nil {
-			assertTraefikLogClean(t, &p.Log, expects)
+			assertTraefikLogClean(t, p.Output.String(), expects)
 		}
 	})
-	p = StartSupervised(t, "traefik", nil, "sh", "-c", `cd "$0" && exec "$@"`, home, Binary("traefik"), "--configFile="+config)
+	p = startProcess(t, local.Options{
+		Name: "traefik", Dir: home, Supervise: true,
+		Args: []string{Binary("traefik"), "--configFile=" + config},
+	})
 	return p
 }
 
-// RequireRoutes waits until Traefik has a router for a path. Before that, it
+// RequireRoutes waits until Traefik has a router for a path. Without one it
 // answers 404.
 func (r *RunningTraefik) RequireRoutes(t *testing.T, f Endpoint, path string) {
 	t.Helper()
@@ -160,7 +167,7 @@ func (r *RunningTraefik) RequireRoutes(t *testing.T, f Endpoint, path string) {
 	})
 }
 
-// Load gives Traefik a configuration, in the place of the one it has.
+// Load replaces the dynamic configuration.
 func (r *RunningTraefik) Load(t *testing.T, h Traefik) {
 	t.Helper()
 	// Under another name first: half a file is no configuration.

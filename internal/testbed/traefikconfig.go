@@ -25,7 +25,7 @@ func asYAML(t *testing.T, o Object) string {
 	return string(written)
 }
 
-// static is the part of the configuration that Traefik reads once.
+// static returns the static configuration.
 func (h Traefik) static(endpoints []Endpoint, home string) Object {
 	entryPoints := Object{}
 	for i, f := range endpoints {
@@ -62,10 +62,11 @@ func (h Traefik) static(endpoints []Endpoint, home string) Object {
 	return static
 }
 
+// entryPoint returns the name of a site's entry point, router and service.
 func entryPoint(i int) string { return fmt.Sprintf("site%d", i) }
 
-// dynamic is the part of the configuration that Traefik watches: a router and
-// a service for each site, and the middlewares that all of them share.
+// dynamic returns the dynamic configuration: a router and a service for each
+// site, and the middlewares that all of them share.
 func (h Traefik) dynamic(endpoints []Endpoint, sites []Site) Object {
 	routers, services := Object{}, Object{}
 	for i, s := range sites {
@@ -96,7 +97,7 @@ func (h Traefik) dynamic(endpoints []Endpoint, sites []Site) Object {
 	return Object{"http": http}
 }
 
-// Tag is the pattern of the tags that clients are given.
+// Tag returns a pattern that matches the tags in session IDs.
 func (h Traefik) Tag() string {
 	const level = "[0-9a-f]{16}"
 	if h.Nested {
@@ -105,6 +106,7 @@ func (h Traefik) Tag() string {
 	return level
 }
 
+// pluginOptions returns the options of the plugin.
 func (h Traefik) pluginOptions() Object {
 	switch {
 	case h.Options != nil:
@@ -116,7 +118,7 @@ func (h Traefik) pluginOptions() Object {
 	}
 }
 
-// services has the service of a name, and those that it is made of.
+// services returns the service of a site, and its children.
 func (h Traefik) services(name string, upstreams []string) Object {
 	if !h.Nested {
 		return Object{name: Object{"loadBalancer": h.Balancer(upstreams)}}
@@ -135,6 +137,7 @@ func (h Traefik) services(name string, upstreams []string) Object {
 	}
 }
 
+// Balancer returns the load balancer of a service.
 func (h Traefik) Balancer(upstreams []string) Object {
 	servers := make([]Object, len(upstreams))
 	for i, upstream := range upstreams {
@@ -154,6 +157,7 @@ func (h Traefik) Balancer(upstreams []string) Object {
 	return balancer
 }
 
+// StickyCookie returns the option sticky with a cookie of this name.
 func (h Traefik) StickyCookie(cookie string) Object {
 	named := Object{"name": cookie}
 	if h.CrossSiteCookie {
@@ -162,7 +166,7 @@ func (h Traefik) StickyCookie(cookie string) Object {
 	return Object{"cookie": named}
 }
 
-// StickyCookieOf is the cookie that Traefik has for a server.
+// StickyCookieOf returns the sticky cookie of a server, name=value.
 func StickyCookieOf(address string) string {
 	sum := sha256.Sum256([]byte("http://" + address))
 	return InnerCookie + "=" + hex.EncodeToString(sum[:8])
