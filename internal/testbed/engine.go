@@ -21,11 +21,11 @@ import (
 type Engine struct {
 	Endpoint Endpoint
 	Client   *http.Client
-	Version  string // to say. Default: 4
+	Version  string // of Engine.IO. Default: 4
 	SID      string
 
-	// compressed counts the replies that came compressed; the client asks for
-	// gzip, and undoes it.
+	// Compressed counts the replies that came compressed. The client asks for gzip
+	// and decompresses it.
 	Compressed int
 }
 
@@ -121,19 +121,19 @@ func (e *Engine) pollFor(t *testing.T, prefix string) string {
 func (e *Engine) Connect(t *testing.T) string {
 	t.Helper()
 	e.Post(t, "40")
-	var greeting struct{ Node string }
-	said := strings.TrimSuffix(e.pollFor(t, `42["hello",`), "]")
-	require.NoError(t, json.Unmarshal([]byte(said), &greeting), "reading %q", said)
-	return greeting.Node
+	var hello struct{ Node string }
+	payload := strings.TrimSuffix(e.pollFor(t, `42["hello",`), "]")
+	require.NoError(t, json.Unmarshal([]byte(payload), &hello), "reading %q", payload)
+	return hello.Node
 }
 
 // Echo sends a text, checks that the node sends it back, and returns the name
 // of the node.
 func (e *Engine) Echo(t *testing.T, text string) string {
 	t.Helper()
-	said, err := json.Marshal([]string{"echo", text})
+	payload, err := json.Marshal([]string{"echo", text})
 	require.NoError(t, err)
-	e.Post(t, "421"+string(said))
+	e.Post(t, "421"+string(payload))
 	var answers []struct{ Node, Payload string }
 	got := e.pollFor(t, "431")
 	require.NoError(t, json.Unmarshal([]byte(got), &answers), "reading %q", got)

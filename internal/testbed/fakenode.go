@@ -17,7 +17,7 @@ import (
 // it came on.
 type FakeRequest struct {
 	net.Conn
-	Head string // to the empty line, and without it
+	Head string // up to the empty line
 }
 
 // Target returns the request target.
@@ -40,12 +40,12 @@ func (a FakeRequest) Reply(body string, headers ...string) {
 	lines := append([]string{
 		"HTTP/1.1 200 OK", "Content-Type: text/plain; charset=UTF-8", fmt.Sprintf("Content-Length: %d", len(body)),
 	}, headers...)
-	_, _ = a.Write([]byte(strings.Join(lines, "\r\n") + "\r\n\r\n" + body)) // who has gone has no use for it
+	_, _ = a.Write([]byte(strings.Join(lines, "\r\n") + "\r\n\r\n" + body)) // the proxy may have gone
 }
 
 // WaitForClose waits until the proxy closes the connection.
 func (a FakeRequest) WaitForClose() {
-	_, _ = a.Read(make([]byte, 1)) // nobody sends anything but the next request
+	_, _ = a.Read(make([]byte, 1)) // only the next request could come
 }
 
 // StartFakeNode starts a node that does what real ones do not. The function

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 )
 
-// The names that a NameServer knows: of all nodes, as addresses and as services,
-// and below the first one of each node.
+// The names that a NameServer knows: of all nodes, as addresses and as services.
+// Each node has its own name below the first one.
 const (
 	NodesName    = "nodes.test."
 	NodesService = "_socketio._tcp." + NodesName

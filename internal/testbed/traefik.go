@@ -26,13 +26,13 @@ type Traefik struct {
 	HTTP3               bool     // offered beside HTTPS
 	HealthCheck         bool
 	AccessLog           string // its path
-	DebugAddress        string // the address at which it tells of itself, host:port
+	DebugAddress        string // of a pprof endpoint, host:port
 
-	// HealthCheckInterval is that of the health check. Default: 100ms
+	// HealthCheckInterval is the interval of the health check. Default: 100ms
 	HealthCheckInterval string
 	Generation          int
 
-	// change changes the dynamic configuration, from its key http on.
+	// Change edits the dynamic configuration, from its key http on.
 	Change func(http Object)
 
 	ExpectedErrors []string // parts of the error lines that its log may have
@@ -43,7 +43,7 @@ const (
 	PluginMiddleware     = "io"         // ours
 	CompressMiddleware   = "compress"   //
 	RetryMiddleware      = "retry"      //
-	GenerationMiddleware = "generation" // a reply header that tells one config from the next
+	GenerationMiddleware = "generation" // a reply header with the generation of the config
 )
 
 // The names of the sticky cookies. A plain service has the inner one only.
@@ -170,7 +170,7 @@ func (r *RunningTraefik) RequireRoutes(t *testing.T, f Endpoint, path string) {
 // Load replaces the dynamic configuration.
 func (r *RunningTraefik) Load(t *testing.T, h Traefik) {
 	t.Helper()
-	// Under another name first: half a file is no configuration.
+	// Under another name first, so that Traefik never reads half a file.
 	written := r.dynamic + ".new"
 	require.NoError(t, os.WriteFile(written, []byte(asYAML(t, h.dynamic(r.Endpoints, r.sites))), 0o600))
 	require.NoError(t, os.Rename(written, r.dynamic))

@@ -40,8 +40,8 @@ func (h Traefik) static(endpoints []Endpoint, home string) Object {
 		"global":      Object{"checkNewVersion": false, "sendAnonymousUsage": false},
 		"log":         Object{"level": "DEBUG", "format": "json"},
 		"entryPoints": entryPoints,
-		// Shorter than the 5 seconds of Node.js: nothing is sent on a connection
-		// that the node is just closing.
+		// Shorter than the 5 seconds of Node.js, so that no request is sent on a
+		// connection that the node is closing.
 		"serversTransport": Object{"forwardingTimeouts": Object{"idleConnTimeout": "2s"}},
 		"providers": Object{
 			"providersThrottleDuration": "0s",

@@ -30,9 +30,9 @@ func (r *RunningTraefik) RequireLogged(t *testing.T, parts ...string) {
 func (r *RunningTraefik) CountLogged(parts ...string) int {
 	count := 0
 	for line := range strings.Lines(r.Output.String()) {
-		var said logLine
-		_ = json.Unmarshal([]byte(line), &said)
-		lacks := func(part string) bool { return !strings.Contains(said.text(), part) }
+		var entry logLine
+		_ = json.Unmarshal([]byte(line), &entry)
+		lacks := func(part string) bool { return !strings.Contains(entry.text(), part) }
 		if !slices.ContainsFunc(parts, lacks) {
 			count++
 		}
@@ -45,14 +45,14 @@ func (r *RunningTraefik) CountLogged(parts ...string) int {
 func assertTraefikLogClean(t *testing.T, log string, expects []string) {
 	t.Helper()
 	for line := range strings.Lines(log) {
-		var said logLine
-		bad := true // what is not one of its own lines is a panic's
-		if json.Unmarshal([]byte(line), &said) == nil {
-			bad = slices.Contains([]string{"error", "fatal", "panic"}, said.Level)
+		var entry logLine
+		bad := true // a line that is not JSON is from a panic
+		if json.Unmarshal([]byte(line), &entry) == nil {
+			bad = slices.Contains([]string{"error", "fatal", "panic"}, entry.Level)
 		}
-		// What net/http has to complain of is for debugging, to Traefik.
+		// Traefik logs the messages of net/http at the level DEBUG.
 		for _, sign := range []string{"panic", "hijack", "superfluous"} {
-			bad = bad || strings.Contains(strings.ToLower(said.text()), sign)
+			bad = bad || strings.Contains(strings.ToLower(entry.text()), sign)
 		}
 		expected := func(part string) bool { return strings.Contains(line, part) }
 		assert.False(t, bad && !slices.ContainsFunc(expects, expected), "traefik logged: %s", line)
