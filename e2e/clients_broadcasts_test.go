@@ -8,11 +8,11 @@ import (
 	"github.com/eio-affinity/affinity/internal/testbed"
 )
 
-func TestCaddyPassesBroadcastsOnceToEveryClient(t *testing.T) {
+func TestCaddyDeliversBroadcastsOnceToEveryClient(t *testing.T) {
 	testBroadcasts(t, caddyWithSharedSecret)
 }
 
-func TestTraefikPassesBroadcastsOnceToEveryClient(t *testing.T) {
+func TestTraefikDeliversBroadcastsOnceToEveryClient(t *testing.T) {
 	testBroadcasts(t, testbed.TraefikPlugin)
 }
 
@@ -36,11 +36,11 @@ func testBroadcasts(t *testing.T, h testbed.Proxy) {
 }
 
 // Without an adapter, the news of a node are those of its own clients only.
-func TestCaddyPassesBroadcastsWithinANodeWithoutAnAdapter(t *testing.T) {
+func TestCaddyDeliversBroadcastsWithinANodeWithoutAnAdapter(t *testing.T) {
 	testBroadcastsWithinANode(t, caddyWithSharedSecret)
 }
 
-func TestTraefikPassesBroadcastsWithinANodeWithoutAnAdapter(t *testing.T) {
+func TestTraefikDeliversBroadcastsWithinANodeWithoutAnAdapter(t *testing.T) {
 	testBroadcastsWithinANode(t, testbed.TraefikPlugin)
 }
 

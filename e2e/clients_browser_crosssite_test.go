@@ -17,11 +17,11 @@ func TestTraefikHoldsSessionsOfAPageOfAnotherSite(t *testing.T) {
 	testSessionsHoldAcrossSites(t, testbed.TraefikPlugin)
 }
 
-func TestCaddysCookieAloneMayHoldSessionsOfAPageOfAnotherSite(t *testing.T) {
+func TestCaddysCookiePolicyNeedsThirdPartyCookies(t *testing.T) {
 	testCookieAcrossSites(t, caddyCookiePolicy)
 }
 
-func TestTraefiksCookieAloneMayHoldSessionsOfAPageOfAnotherSite(t *testing.T) {
+func TestTraefiksStickyCookieNeedsThirdPartyCookies(t *testing.T) {
 	testCookieAcrossSites(t, testbed.Traefik{CrossSiteCookie: true})
 }
 

@@ -17,7 +17,7 @@ var traefikStickyCookie = testbed.Traefik{}
 
 // The same clients lose their sessions behind a policy that needs a cookie:
 // so the crowd can see a failure, and what the other tests see is no accident.
-func TestACookieAloneDoesNotHoldSessions(t *testing.T) {
+func TestCaddysCookiePolicyLosesSessions(t *testing.T) {
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"})
 	f := caddyCookiePolicy.Serve(t, testbed.Plain.SiteOf(nodes))[0]
 
@@ -28,7 +28,7 @@ func TestACookieAloneDoesNotHoldSessions(t *testing.T) {
 
 // The same clients lose their sessions without the plugin: the sticky cookie
 // that it works with is none that they keep.
-func TestTraefiksCookieAloneDoesNotHoldSessions(t *testing.T) {
+func TestTraefiksStickyCookieLosesSessions(t *testing.T) {
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"})
 	f := traefikStickyCookie.Serve(t, testbed.Plain.SiteOf(nodes))[0]
 
@@ -44,11 +44,11 @@ func caddySID(sid string) testbed.Proxy { return testbed.CaddyWith("sid " + sid)
 
 func traefikSID(sid string) testbed.Proxy { return testbed.TraefikWith(object{"sid": sid}) }
 
-func TestCaddyRenamesClientsOfSocketIO2UnderSidTag(t *testing.T) {
+func TestCaddyChangesTheIDOfSocketIO2ClientsWithSidTag(t *testing.T) {
 	testTagRenames(t, caddySID)
 }
 
-func TestTraefikRenamesClientsOfSocketIO2UnderSidTag(t *testing.T) {
+func TestTraefikChangesTheIDOfSocketIO2ClientsWithSidTag(t *testing.T) {
 	testTagRenames(t, traefikSID)
 }
 
@@ -73,11 +73,11 @@ func testTagRenames(t *testing.T, h withSID) {
 	}
 }
 
-func TestCaddyLosesSessionsOfSocketIO2UnderSidOff(t *testing.T) {
+func TestCaddyLosesSessionsOfSocketIO2WithSidOff(t *testing.T) {
 	testOffLoses(t, caddySID)
 }
 
-func TestTraefikLosesSessionsOfSocketIO2UnderSidOff(t *testing.T) {
+func TestTraefikLosesSessionsOfSocketIO2WithSidOff(t *testing.T) {
 	testOffLoses(t, traefikSID)
 }
 
@@ -92,7 +92,7 @@ func testOffLoses(t *testing.T, h withSID) {
 
 // What Caddy has without this module goes by the client's address, which loses
 // clients that roam.
-func TestAnAddressAloneDoesNotHoldRoamingClients(t *testing.T) {
+func TestIPHashLosesSessionsOfRoamingClients(t *testing.T) {
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"})
 	f := testbed.CaddyPolicy("ip_hash").Serve(t, roamingClients.SiteOf(nodes))[0]
 
@@ -102,7 +102,7 @@ func TestAnAddressAloneDoesNotHoldRoamingClients(t *testing.T) {
 
 // It holds those that stay where they are, but all that share an address, as
 // the crowds of the other tests do, on one node.
-func TestAnAddressAloneDoesNotSpreadClients(t *testing.T) {
+func TestIPHashPutsClientsOfOneAddressOnOneNode(t *testing.T) {
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"})
 	f := testbed.CaddyPolicy("ip_hash").Serve(t, testbed.Plain.SiteOf(nodes))[0]
 

@@ -11,7 +11,7 @@ import (
 
 // Sessions hold whatever Caddy listens on, and on TCP sockets through reloads too:
 // with several hosts on one port, on IPv6, and on a range of ports.
-func TestCaddyHoldsSessionsWhateverItListensOn(t *testing.T) {
+func TestCaddyHoldsSessionsOnEveryKindOfListener(t *testing.T) {
 	nodes, unixNodes := testbed.StartNodes(t, []string{"a", "b", "c"}), testbed.StartUnixNodes(t, "d", "e", "f")
 	upstreams, unixUpstreams := testbed.Site{Upstreams: testbed.Addresses(nodes)}, testbed.Site{Upstreams: testbed.Addresses(unixNodes)}
 	generation := 0

@@ -72,7 +72,7 @@ func testTiers(t *testing.T, h testbed.Proxy, like testbed.Variant) {
 	all.AssertBalanced(t, nodes)
 }
 
-func TestCaddyBindsTheSidOncePerTier(t *testing.T) {
+func TestCaddyTagsTheSessionIDInEachTier(t *testing.T) {
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c", "d"}, "--trace")
 	f := tieredCaddy{testbed.CaddyShorthand, testbed.CaddyShorthand}.Serve(t, testbed.Plain.SiteOf(nodes))[0]
 	for range 8 {
@@ -109,7 +109,7 @@ func TestCaddyHoldsSessionsInTwoTiersOfOneProcess(t *testing.T) {
 }
 
 // Caddy holds a session on its Traefik, and Traefik holds it on its node.
-func TestCaddyAndTraefikHoldSessionsOneBehindTheOther(t *testing.T) {
+func TestCaddyHoldsSessionsInFrontOfTraefik(t *testing.T) {
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--trace")
 	behind := testbed.ServeTimes(t, 2, testbed.TraefikPlugin, testbed.Plain.SiteOf(nodes))
 	var proxies []string

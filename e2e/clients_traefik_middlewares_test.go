@@ -29,7 +29,7 @@ var prefixes = middlewares(object{
 })
 
 // What changes the path changes the query's place too.
-func TestTraefikHoldsSessionsWithAPathThatMiddlewaresChange(t *testing.T) {
+func TestTraefikHoldsSessionsWithMiddlewaresThatChangeThePath(t *testing.T) {
 	inner := testbed.Variant{Flags: []string{"--path", "/app/socket.io"}, Messages: 6}
 	nodes := inner.StartNodes(t, "a", "b", "c")
 	for _, chain := range [][]string{{"strip", "add", testbed.PluginMiddleware}, {testbed.PluginMiddleware, "strip", "add"}, {"strip", testbed.PluginMiddleware, "add"}} {
@@ -92,7 +92,7 @@ func TestTraefikHoldsSessionsWithErrorPages(t *testing.T) {
 }
 
 // Whatever the service behind the mirror says, nobody hears it.
-func TestTraefikHoldsSessionsThatAreMirrored(t *testing.T) {
+func TestTraefikHoldsSessionsOfAMirroredService(t *testing.T) {
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"})
 	var mirrored, bound atomic.Int64
 	shadow := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -43,7 +43,7 @@ func TestTraefikOpensSessionsBesideADeadNodeWithRetry(t *testing.T) {
 
 // Traefik goes back to the main service as soon as it is up, whatever cookie a
 // request has.
-func TestTraefikLosesSessionsOfTheFallbackWhenTheMainServiceComesBack(t *testing.T) {
+func TestTraefikLosesSessionsOfAFailoverServiceWhenTheMainOneReturns(t *testing.T) {
 	main := testbed.StartKillableNodes(t, []string{"a"}, "--trace")
 	fallback := testbed.StartNodes(t, []string{"b"}, "--trace")
 	h := testbed.TraefikPlugin

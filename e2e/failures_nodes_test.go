@@ -11,13 +11,13 @@ import (
 	"github.com/eio-affinity/affinity/internal/testbed"
 )
 
-func TestCaddyMovesOnlyTheSessionsOfAKilledNode(t *testing.T) {
+func TestCaddyLosesOnlyTheSessionsOfAKilledNode(t *testing.T) {
 	testNodeKilled(t, testbed.CaddyShorthand.ExpectingErrors(testbed.BadGateway), http.StatusBadRequest)
 }
 
 // Its health check has the interval of the README's example, and comes too late
 // for clients that connect anew: retry has to find them another node.
-func TestTraefikMovesOnlyTheSessionsOfAKilledNode(t *testing.T) {
+func TestTraefikLosesOnlyTheSessionsOfAKilledNode(t *testing.T) {
 	h := testbed.Traefik{Chain: []string{testbed.RetryMiddleware, testbed.PluginMiddleware}, HealthCheck: true, HealthCheckInterval: "5s"}
 	testNodeKilled(t, h, http.StatusBadGateway)
 }
@@ -49,7 +49,7 @@ func testNodeKilled(t *testing.T, h testbed.Proxy, status int) {
 
 // Of sockets alone, nobody but who comes back finds out that a node is dead, and
 // one without requests looks best: the first to come meet both of the dead.
-func TestCaddyMovesTheSessionsOfTwoKilledNodes(t *testing.T) {
+func TestCaddyLosesOnlyTheSessionsOfTwoKilledNodes(t *testing.T) {
 	nodes := testbed.StartKillableNodes(t, []string{"a", "b", "c"})
 	f := testbed.CaddyShorthand.ExpectingErrors(testbed.BadGateway).Serve(t, testbed.Site{Upstreams: testbed.Addresses(nodes)})[0]
 	talking := testbed.StartReconnectingClients(t, f, 60, []string{"websocket"})
@@ -64,11 +64,11 @@ func TestCaddyMovesTheSessionsOfTwoKilledNodes(t *testing.T) {
 	o.LogReconnectsSince(t, killed)
 }
 
-func TestCaddyBringsARestartedNodeBack(t *testing.T) {
+func TestCaddyUsesARestartedNodeAgain(t *testing.T) {
 	testNodeRestarted(t, testbed.CaddyShorthand.ExpectingErrors(testbed.BadGateway))
 }
 
-func TestTraefikBringsARestartedNodeBack(t *testing.T) {
+func TestTraefikUsesARestartedNodeAgain(t *testing.T) {
 	testNodeRestarted(t, testbed.Traefik{Chain: []string{testbed.RetryMiddleware, testbed.PluginMiddleware}, HealthCheck: true})
 }
 
@@ -90,11 +90,11 @@ func testNodeRestarted(t *testing.T, h testbed.Proxy) {
 	o.LogReconnectsSince(t, killed)
 }
 
-func TestCaddyMovesOnlyTheSessionsOfAFrozenNode(t *testing.T) {
+func TestCaddyLosesOnlyTheSessionsOfAFrozenNode(t *testing.T) {
 	testNodeFrozen(t, testbed.CaddyWith("health_uri /health", "health_interval 200ms", "health_timeout 4s").ExpectingErrors(testbed.BadGateway))
 }
 
-func TestTraefikMovesOnlyTheSessionsOfAFrozenNode(t *testing.T) {
+func TestTraefikLosesOnlyTheSessionsOfAFrozenNode(t *testing.T) {
 	testNodeFrozen(t, testbed.Traefik{Chain: []string{testbed.RetryMiddleware, testbed.PluginMiddleware}, HealthCheck: true})
 }
 
@@ -122,7 +122,7 @@ func testNodeFrozen(t *testing.T, h testbed.Proxy) {
 // All nodes are restarted at once under a thousand clients, as in a deployment
 // that takes its time for nobody: all of them come back, and to all of the
 // nodes. How many to each depends on which node is up first.
-func TestCaddyBringsAThousandClientsBackWhenAllNodesRestart(t *testing.T) {
+func TestCaddyReconnectsAThousandClientsWhenAllNodesRestart(t *testing.T) {
 	nodes := testbed.StartKillableNodes(t, []string{"a", "b", "c"})
 	f := testbed.CaddyShorthand.ExpectingErrors(testbed.BadGateway).Serve(t, testbed.Site{Upstreams: testbed.Addresses(nodes)})[0]
 	var talking testbed.ClientGroups
@@ -153,7 +153,7 @@ func TestCaddyBringsAThousandClientsBackWhenAllNodesRestart(t *testing.T) {
 
 // A node dies under its sessions, and Traefik's health check finds out. Nobody
 // else notices, and those who were on it connect anew elsewhere.
-func TestTraefikMovesTheSessionsOfANodeThatDies(t *testing.T) {
+func TestTraefikLosesOnlyTheSessionsOfANodeThatFailsItsHealthCheck(t *testing.T) {
 	const clients = 30
 	for _, transports := range [][]string{{"polling"}, {"websocket"}} {
 		t.Run(transports[0], func(t *testing.T) {

@@ -82,7 +82,7 @@ func testEachProxyInTurn(t *testing.T, b *testbed.TCPBalancer) {
 // that goes through the wrong one reaches a node that the proxy would choose for
 // a new session, with the tag. The node answers what it answers when a session is
 // lost, and the client reconnects.
-func TestCaddySaysThatAnotherProxyHasAnotherSecret(t *testing.T) {
+func TestCaddyWarnsOfAnotherSecret(t *testing.T) {
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--trace")
 	proxies := startWithDifferentSecrets(t, nodes)
 	for i, wrong := range proxies {
@@ -104,7 +104,7 @@ func TestCaddySaysThatAnotherProxyHasAnotherSecret(t *testing.T) {
 }
 
 // A WebSocket is one connection, and is not lost.
-func TestCaddyHoldsWebSocketsWhenAnotherProxyHasAnotherSecret(t *testing.T) {
+func TestCaddyHoldsWebSocketsWithDifferentSecrets(t *testing.T) {
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"})
 	proxies := startWithDifferentSecrets(t, nodes)
 	b := testbed.StartTCPBalancer(t, endpointsOf(proxies))
@@ -119,7 +119,7 @@ func TestCaddyHoldsWebSocketsWhenAnotherProxyHasAnotherSecret(t *testing.T) {
 
 // Polling clients lose their sessions again and again, and connect anew again
 // and again, until the proxies have the same secret. Then all come to rest.
-func TestClientsComeBackUntilProxiesHaveTheSameSecret(t *testing.T) {
+func TestClientsReconnectUntilTheSecretsMatch(t *testing.T) {
 	const clients = 40
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"})
 	proxies := startWithDifferentSecrets(t, nodes)

@@ -90,7 +90,7 @@ func TestTraefikHoldsSessionsThroughReloads(t *testing.T) {
 // For comparison: what Caddy loses by itself, with a config that lacks the
 // affinity handler and nothing else. With one node, it needs nobody to keep
 // sessions together.
-func TestCaddyAloneLosesSessionsThroughReloads(t *testing.T) {
+func TestCaddyWithoutThisModuleLosesSessionsThroughReloads(t *testing.T) {
 	t.Run("with the handler", func(t *testing.T) {
 		o := reloadsWithOneNode(t, "affinity\n")
 		o.AssertHeld(t)
@@ -132,7 +132,7 @@ func reloadsWithOneNode(t *testing.T, handler string) testbed.Result {
 }
 
 // Polls that wait while the config is replaced are answered after it.
-func TestCaddyAnswersPollsThatWaitThroughReloads(t *testing.T) {
+func TestCaddyAnswersWaitingPollsThroughReloads(t *testing.T) {
 	const clients, reloads = 20, 5
 	// No pings, as an answered ping is followed by a new poll.
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--ping-interval", "600000")

@@ -13,7 +13,7 @@ import (
 
 // What holds through a restart of Caddy is in the session IDs: those that it has
 // tagged are good, and those that it had learned are forgotten.
-func TestCaddyKnowsTaggedSessionsAfterARestart(t *testing.T) {
+func TestCaddyHoldsTaggedSessionsThroughARestart(t *testing.T) {
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--trace")
 	for _, tc := range []struct {
 		sid    string
@@ -67,7 +67,7 @@ func TestCaddyKnowsTaggedSessionsAfterARestart(t *testing.T) {
 // Stock clients give their session up when a request of theirs is refused, as it
 // is while nothing listens. All of them come back. Caddy waits at its exit for
 // the polls that wait at the nodes, which a ping ends here after a second.
-func TestCaddyBringsClientsBackAfterARestart(t *testing.T) {
+func TestCaddyReconnectsClientsAfterARestart(t *testing.T) {
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--ping-interval", "1000")
 	endpoints, block := testbed.CaddyShorthand.Sites(t, testbed.Site{Upstreams: testbed.Addresses(nodes)})
 	first := testbed.StartCaddy(t, block, endpoints...)

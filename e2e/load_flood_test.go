@@ -26,7 +26,7 @@ const (
 // milliseconds without a sign of life.
 const shortLived = "short"
 
-func TestCaddyBearsAFloodOfHandshakes(t *testing.T) {
+func TestCaddyWithstandsAFloodOfHandshakes(t *testing.T) {
 	t.Run("with room for few sessions", func(t *testing.T) {
 		h := caddyForFlood()
 		h.GlobalOptions = fmt.Sprintf("affinity {\nmax_sessions %d\n}", fewSessions)
@@ -67,7 +67,7 @@ func caddyForFlood() testbed.Caddy {
 	return h
 }
 
-func TestTraefikBearsAFloodOfHandshakes(t *testing.T) {
+func TestTraefikWithstandsAFloodOfHandshakes(t *testing.T) {
 	t.Run("with room for few sessions", func(t *testing.T) {
 		h := testbed.TraefikWithDebugAddress(t, object{"maxSessions": fewSessions})
 		h.ExpectedErrors = []string{"raise maxSessions"}

@@ -13,11 +13,11 @@ import (
 	"github.com/eio-affinity/affinity/internal/testbed"
 )
 
-func TestCaddyBearsHostileSids(t *testing.T) {
+func TestCaddyWithstandsHostileSessionIDs(t *testing.T) {
 	testHostileSids(t, testbed.CaddySettingCookie("cookie"), 16<<10)
 }
 
-func TestTraefikBearsHostileSids(t *testing.T) {
+func TestTraefikWithstandsHostileSessionIDs(t *testing.T) {
 	testHostileSids(t, testbed.TraefikWithDebugAddress(t, object{"exposeCookie": true}), 1<<20)
 }
 

@@ -13,7 +13,7 @@ import (
 	"github.com/eio-affinity/affinity/internal/testbed"
 )
 
-func TestCaddyGivesItsCookieOnTheWire(t *testing.T) {
+func TestCaddySetsItsCookie(t *testing.T) {
 	for _, s := range []testbed.Variant{testbed.Plain, testbed.SocketIO2} {
 		t.Run(s.Name, func(t *testing.T) {
 			nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, append([]string{"--trace"}, s.Flags...)...)
@@ -43,7 +43,7 @@ func TestCaddyGivesItsCookieOnTheWire(t *testing.T) {
 	}
 }
 
-func TestCaddyGivesOneCookieWhenTheFirstNodeItTriesIsDead(t *testing.T) {
+func TestCaddySetsOneCookieAfterARetry(t *testing.T) {
 	nodes := testbed.StartNodes(t, []string{"a"}, "--trace")
 	h := testbed.CaddyShowingReason("cookie", "fallback first")
 	f := h.Serve(t, testbed.Site{Upstreams: append([]string{testbed.FreeAddress(t)}, testbed.Addresses(nodes)...)})[0]
@@ -54,7 +54,7 @@ func TestCaddyGivesOneCookieWhenTheFirstNodeItTriesIsDead(t *testing.T) {
 	assert.Empty(t, again.Header.Values("Set-Cookie"))
 }
 
-func TestCaddyGivesAnotherCookieWhenTheNodeIsDead(t *testing.T) {
+func TestCaddyReplacesTheCookieOfADeadNode(t *testing.T) {
 	nodes := testbed.StartNodes(t, []string{"a", "b"}, "--trace")
 	f := testbed.CaddyShowingReason("cookie", "fail_duration 10m").Serve(t, testbed.Site{Upstreams: testbed.Addresses(nodes)})[0]
 	e := testbed.NewEngine(t, f)
@@ -78,7 +78,7 @@ func TestCaddyGivesAnotherCookieWhenTheNodeIsDead(t *testing.T) {
 	assert.Empty(t, lost.Header.Values("Set-Cookie"))
 }
 
-func TestCaddyTakesItsCookieOutOfTheRequest(t *testing.T) {
+func TestCaddyRemovesItsCookieFromRequests(t *testing.T) {
 	f := testbed.CaddyShowingReason("cookie").Serve(t, testbed.Site{Upstreams: []string{testbed.StartMirror(t)}})[0]
 	tag := testbed.TagOf(t, f)
 	mine := testbed.InnerCookie + "=" + tag
@@ -97,7 +97,7 @@ func TestCaddyTakesItsCookieOutOfTheRequest(t *testing.T) {
 	})
 }
 
-func TestCaddyTakesThePrefixOutOfTheRequest(t *testing.T) {
+func TestCaddyRemovesThePrefixFromRequests(t *testing.T) {
 	h := testbed.CaddyShowingReason("cookie " + nodeCookie + " {\nmode prefix\n}")
 	f := h.Serve(t, testbed.Site{Upstreams: []string{testbed.StartMirror(t)}})[0]
 	tag := testbed.TagOf(t, f)
@@ -140,7 +140,7 @@ func testCookiesArrive(t *testing.T, f testbed.Endpoint, cases []cookieCase) {
 	}
 }
 
-func TestCaddyPrefixesTheCookieOfTheNodesOnTheWire(t *testing.T) {
+func TestCaddyPrefixesTheCookieOfTheNodes(t *testing.T) {
 	for _, tc := range []struct {
 		nodes         testbed.Variant
 		flag          string // that makes them set the cookie

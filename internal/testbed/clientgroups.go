@@ -57,3 +57,41 @@ func (rs ClientGroups) FinishHeld(t *testing.T) Result {
 	}
 	return all
 }
+
+// StartClients starts clients with a mode, each of these in a program of its own,
+// and returns once all of them are connected.
+func StartClients(t *testing.T, all ...Clients) ClientGroups {
+	t.Helper()
+	groups := make(ClientGroups, len(all))
+	for i, c := range all {
+		groups[i] = c.Start(t)
+	}
+	for _, r := range groups {
+		r.RequireReady(t)
+	}
+	return groups
+}
+
+// RunHeld runs the clients of a variant over each of the transports at once, checks
+// that none of them loses its session, and returns their results together.
+func (s Variant) RunHeld(t *testing.T, f Endpoint, transports ...[]string) Result {
+	t.Helper()
+	groups := make(ClientGroups, len(transports))
+	for i, transport := range transports {
+		groups[i] = s.ClientsOf(f, transport).Start(t)
+	}
+	return groups.WaitHeld(t)
+}
+
+// WaitHeld waits for the result of clients without a mode, checks that none of them
+// lost its session, and returns their results together.
+func (rs ClientGroups) WaitHeld(t *testing.T) Result {
+	t.Helper()
+	var all Result
+	for _, r := range rs {
+		o := r.Wait(t)
+		o.AssertHeld(t)
+		all = all.Add(o)
+	}
+	return all
+}
