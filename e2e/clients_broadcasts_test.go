@@ -9,10 +9,12 @@ import (
 )
 
 func TestCaddyDeliversBroadcastsOnceToEveryClient(t *testing.T) {
+	t.Parallel()
 	testBroadcasts(t, caddyWithSharedSecret)
 }
 
 func TestTraefikDeliversBroadcastsOnceToEveryClient(t *testing.T) {
+	t.Parallel()
 	testBroadcasts(t, testbed.TraefikPlugin)
 }
 
@@ -37,10 +39,12 @@ func testBroadcasts(t *testing.T, h testbed.Proxy) {
 
 // Without an adapter, the news of a node are those of its own clients only.
 func TestCaddyDeliversBroadcastsWithinANodeWithoutAnAdapter(t *testing.T) {
+	t.Parallel()
 	testBroadcastsWithinANode(t, caddyWithSharedSecret)
 }
 
 func TestTraefikDeliversBroadcastsWithinANodeWithoutAnAdapter(t *testing.T) {
+	t.Parallel()
 	testBroadcastsWithinANode(t, testbed.TraefikPlugin)
 }
 

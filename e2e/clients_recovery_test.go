@@ -13,10 +13,12 @@ import (
 const recoveringClients = 32
 
 func TestCaddyRestoresTheStateOfClientsByCookie(t *testing.T) {
+	t.Parallel()
 	testStateRecovered(t, testbed.CaddySettingCookie("cookie").ExpectingErrors(testbed.BadGateway))
 }
 
 func TestTraefikRestoresTheStateOfClientsByCookie(t *testing.T) {
+	t.Parallel()
 	h := testbed.TraefikWith(object{"exposeCookie": true})
 	h.HealthCheck = true
 	testStateRecovered(t, h)
@@ -64,10 +66,12 @@ func testStateRecovered(t *testing.T, h testbed.Proxy) {
 
 // The same clients lose what they missed when nothing brings them back.
 func TestCaddyLosesTheStateOfClientsWithoutACookie(t *testing.T) {
+	t.Parallel()
 	testStateIsLost(t, testbed.CaddyShorthand)
 }
 
 func TestTraefikLosesTheStateOfClientsWithoutACookie(t *testing.T) {
+	t.Parallel()
 	testStateIsLost(t, testbed.TraefikPlugin)
 }
 

@@ -87,9 +87,7 @@ func TestTraefikRunsTheExamples(t *testing.T) {
 
 			r := &testbed.RunningTraefik{Process: testbed.StartTraefik(t, home, static)}
 			r.RequireRoutes(t, f, "/socket.io/")
-			o := testbed.Plain.ClientsOf(f, []string{"polling", "websocket"}).Run(t)
-			o.AssertHeld(t)
-			o.AssertBalanced(t, nodes)
+			testbed.Plain.Small().RunHeld(t, f, []string{"polling", "websocket"}).AssertBalanced(t, nodes)
 		})
 	}
 }

@@ -18,6 +18,7 @@ import (
 // nothing, for which a reload waits, and ends Caddy meanwhile. The grace period
 // is for what Caddy itself waits for then.
 func TestCaddyExitsWhileAReloadWaitsForConnections(t *testing.T) {
+	t.Parallel()
 	nodes := testbed.StartNodes(t, []string{"a"})
 	generation := 0
 	endpoints, _ := testbed.WithGeneration(testbed.CaddyShorthand, &generation).Sites(t, testbed.Site{Upstreams: testbed.Addresses(nodes)})

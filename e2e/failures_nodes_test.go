@@ -12,12 +12,14 @@ import (
 )
 
 func TestCaddyLosesOnlyTheSessionsOfAKilledNode(t *testing.T) {
+	t.Parallel()
 	testNodeKilled(t, testbed.CaddyShorthand.ExpectingErrors(testbed.BadGateway), http.StatusBadRequest)
 }
 
 // Its health check has the interval of the README's example, and comes too late
 // for clients that connect anew: retry has to find them another node.
 func TestTraefikLosesOnlyTheSessionsOfAKilledNode(t *testing.T) {
+	t.Parallel()
 	h := testbed.Traefik{Chain: []string{testbed.RetryMiddleware, testbed.PluginMiddleware}, HealthCheck: true, HealthCheckInterval: "5s"}
 	testNodeKilled(t, h, http.StatusBadGateway)
 }
@@ -50,6 +52,7 @@ func testNodeKilled(t *testing.T, h testbed.Proxy, status int) {
 // Of sockets alone, nobody but who comes back finds out that a node is dead, and
 // one without requests looks best: the first to come meet both of the dead.
 func TestCaddyLosesOnlyTheSessionsOfTwoKilledNodes(t *testing.T) {
+	t.Parallel()
 	nodes := testbed.StartKillableNodes(t, []string{"a", "b", "c"})
 	f := testbed.CaddyShorthand.ExpectingErrors(testbed.BadGateway).Serve(t, testbed.Site{Upstreams: testbed.Addresses(nodes)})[0]
 	talking := testbed.StartReconnectingClients(t, f, 60, []string{"websocket"})
@@ -65,10 +68,12 @@ func TestCaddyLosesOnlyTheSessionsOfTwoKilledNodes(t *testing.T) {
 }
 
 func TestCaddyUsesARestartedNodeAgain(t *testing.T) {
+	t.Parallel()
 	testNodeRestarted(t, testbed.CaddyShorthand.ExpectingErrors(testbed.BadGateway))
 }
 
 func TestTraefikUsesARestartedNodeAgain(t *testing.T) {
+	t.Parallel()
 	testNodeRestarted(t, testbed.Traefik{Chain: []string{testbed.RetryMiddleware, testbed.PluginMiddleware}, HealthCheck: true})
 }
 
@@ -91,10 +96,12 @@ func testNodeRestarted(t *testing.T, h testbed.Proxy) {
 }
 
 func TestCaddyLosesOnlyTheSessionsOfAFrozenNode(t *testing.T) {
+	t.Parallel()
 	testNodeFrozen(t, testbed.CaddyWith("health_uri /health", "health_interval 200ms", "health_timeout 4s").ExpectingErrors(testbed.BadGateway))
 }
 
 func TestTraefikLosesOnlyTheSessionsOfAFrozenNode(t *testing.T) {
+	t.Parallel()
 	testNodeFrozen(t, testbed.Traefik{Chain: []string{testbed.RetryMiddleware, testbed.PluginMiddleware}, HealthCheck: true})
 }
 
@@ -154,6 +161,7 @@ func TestCaddyReconnectsAThousandClientsWhenAllNodesRestart(t *testing.T) {
 // A node dies under its sessions, and Traefik's health check finds out. Nobody
 // else notices, and those who were on it connect anew elsewhere.
 func TestTraefikLosesOnlyTheSessionsOfANodeThatFailsItsHealthCheck(t *testing.T) {
+	t.Parallel()
 	const clients = 30
 	for _, transports := range [][]string{{"polling"}, {"websocket"}} {
 		t.Run(transports[0], func(t *testing.T) {

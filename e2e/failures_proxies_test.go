@@ -109,9 +109,7 @@ func TestCaddyHoldsWebSocketsWithDifferentSecrets(t *testing.T) {
 	proxies := startWithDifferentSecrets(t, nodes)
 	b := testbed.StartTCPBalancer(t, endpointsOf(proxies))
 
-	o := manyProxies.ClientsOf(b.Endpoint, []string{"websocket"}).Run(t)
-	o.AssertHeld(t)
-	o.AssertBalanced(t, nodes)
+	manyProxies.RunHeld(t, b.Endpoint, []string{"websocket"}).AssertBalanced(t, nodes)
 	for _, p := range proxies {
 		assert.Zero(t, p.warnings(), "warnings of the proxy with the secret %q", p.secret)
 	}
@@ -120,6 +118,7 @@ func TestCaddyHoldsWebSocketsWithDifferentSecrets(t *testing.T) {
 // Polling clients lose their sessions again and again, and connect anew again
 // and again, until the proxies have the same secret. Then all come to rest.
 func TestClientsReconnectUntilTheSecretsMatch(t *testing.T) {
+	t.Parallel()
 	const clients = 40
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"})
 	proxies := startWithDifferentSecrets(t, nodes)

@@ -94,6 +94,7 @@ func assertEven(t *testing.T, perNode map[string]int, nodes []*testbed.Node) {
 // GET. Caddy's connections to them are new, or idle ones that were used before:
 // then its transport dials the node again, which refuses by then.
 func TestCaddyDoesNotRetryARequestThatCrashesANode(t *testing.T) {
+	t.Parallel()
 	for name, used := range map[string]bool{"over new connections": false, "over connections that were used": true} {
 		t.Run(name, func(t *testing.T) {
 			nodes := testbed.StartNodes(t, []string{"a", "b", "c", "d", "e"}, "--crash", "--trace")
@@ -116,6 +117,7 @@ func TestCaddyDoesNotRetryARequestThatCrashesANode(t *testing.T) {
 // packet comes back: it is stopped, and its queue of connections is full, so
 // that the kernel drops what comes to it.
 func TestCaddyDialsAVanishedPinnedNodeOnce(t *testing.T) {
+	t.Parallel()
 	const transport = "transport http {\nkeepalive off\ndial_timeout 1s\n}"
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--trace")
 	s := testbed.Site{Upstreams: testbed.Addresses(nodes)}

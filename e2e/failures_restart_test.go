@@ -14,6 +14,7 @@ import (
 // What holds through a restart of Caddy is in the session IDs: those that it has
 // tagged are good, and those that it had learned are forgotten.
 func TestCaddyHoldsTaggedSessionsThroughARestart(t *testing.T) {
+	t.Parallel()
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--trace")
 	for _, tc := range []struct {
 		sid    string
@@ -68,6 +69,7 @@ func TestCaddyHoldsTaggedSessionsThroughARestart(t *testing.T) {
 // is while nothing listens. All of them come back. Caddy waits at its exit for
 // the polls that wait at the nodes, which a ping ends here after a second.
 func TestCaddyReconnectsClientsAfterARestart(t *testing.T) {
+	t.Parallel()
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--ping-interval", "1000")
 	endpoints, block := testbed.CaddyShorthand.Sites(t, testbed.Site{Upstreams: testbed.Addresses(nodes)})
 	first := testbed.StartCaddy(t, block, endpoints...)

@@ -14,10 +14,12 @@ import (
 )
 
 func TestCaddyHoldsSessionsWhenUpstreamsChange(t *testing.T) {
+	t.Parallel()
 	testUpstreamsChange(t, testbed.CaddyShorthand)
 }
 
 func TestTraefikHoldsSessionsWhenServersChange(t *testing.T) {
+	t.Parallel()
 	testUpstreamsChange(t, testbed.TraefikPlugin)
 }
 
@@ -62,12 +64,14 @@ func newSessions(t *testing.T, f testbed.Endpoint) map[string]int {
 }
 
 func TestCaddyFollowsDynamicAUpstreams(t *testing.T) {
+	t.Parallel()
 	testNodesAreFoundByName(t, func(resolver, port string) testbed.Caddy {
 		return caddyWithDynamicUpstreams("dynamic a {\nname " + testbed.NodesName + "\nport " + port + "\nrefresh 100ms\nresolvers " + resolver + "\nversions ipv4\n}")
 	})
 }
 
 func TestCaddyFollowsDynamicSRVUpstreams(t *testing.T) {
+	t.Parallel()
 	testNodesAreFoundByName(t, func(resolver, _ string) testbed.Caddy {
 		return caddyWithDynamicUpstreams(
 			"dynamic srv "+testbed.NodesService+" {\nrefresh 100ms\nresolvers "+resolver+"\n}",
