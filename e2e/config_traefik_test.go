@@ -85,7 +85,9 @@ func TestTraefikRunsTheExamples(t *testing.T) {
 			static = regexp.MustCompile(` +version: .*\n`).ReplaceAllString(static, "")
 			static += "\nglobal: {checkNewVersion: false, sendAnonymousUsage: false}\nlog: {level: DEBUG, format: json}\n"
 
-			r := &testbed.RunningTraefik{Process: testbed.StartTraefik(t, home, static)}
+			staticPath := filepath.Join(home, "static.yml")
+			require.NoError(t, os.WriteFile(staticPath, []byte(static), 0o600))
+			r := &testbed.RunningTraefik{Process: testbed.StartTraefik(t, home, staticPath)}
 			r.RequireRoutes(t, f, "/socket.io/")
 			testbed.Plain.Small().RunHeld(t, f, []string{"polling", "websocket"}).AssertBalanced(t, nodes)
 		})

@@ -16,7 +16,7 @@ import (
 // TCPBalancer is a TCP load balancer in front of several proxies. It gives
 // connections to the proxies in turn.
 type TCPBalancer struct {
-	Endpoint // of the balancer, otherwise like that of each proxy
+	Endpoint           // of the balancer, otherwise like that of each proxy
 	Proxies            []string
 	connectionsByProxy []atomic.Int64 // connections, by proxy
 }

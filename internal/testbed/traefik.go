@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/eio-affinity/affinity/internal/testbed/local"
+	"github.com/eio-affinity/affinity/internal/testbed/traefikconfig"
 )
 
 // Traefik is the proxy Traefik. The zero value has no plugin: a service with a
@@ -102,7 +103,6 @@ func (h Traefik) Start(t *testing.T, sites ...Site) *RunningTraefik {
 	t.Helper()
 	home := TraefikHome(t)
 	r := &RunningTraefik{sites: sites, dynamic: filepath.Join(home, "dynamic", "affinity.yml")}
-	require.NoError(t, os.Mkdir(filepath.Dir(r.dynamic), 0o700))
 	for _, s := range sites {
 		scheme := "http://"
 		if s.HTTPS {
@@ -117,7 +117,9 @@ func (h Traefik) Start(t *testing.T, sites ...Site) *RunningTraefik {
 		})
 	}
 	r.Load(t, h)
-	r.Process = StartTraefik(t, home, asYAML(t, h.static(r.Endpoints, home)), h.ExpectedErrors...)
+	static := filepath.Join(home, "traefik.yml")
+	require.NoError(t, traefikconfig.Write(static, h.static(r.Endpoints, home)))
+	r.Process = StartTraefik(t, home, static, h.ExpectedErrors...)
 	for i := range r.Endpoints {
 		r.Endpoints[i].Program, r.Endpoints[i].DebugAddress = r.Process, h.DebugAddress
 	}
@@ -128,21 +130,16 @@ func (h Traefik) Start(t *testing.T, sites ...Site) *RunningTraefik {
 func TraefikHome(t *testing.T) string {
 	t.Helper()
 	home := t.TempDir()
-	module := filepath.Join(home, "plugins-local", "src", "github.com", "eio-affinity", "affinity")
-	require.NoError(t, os.MkdirAll(filepath.Dir(module), 0o700))
-	require.NoError(t, os.Symlink(Path(), module))
+	require.NoError(t, affinityPlugin().Install(home))
 	return home
 }
 
-// StartTraefik runs Traefik with a static configuration until the test ends,
-// and then checks its log.
+// StartTraefik runs Traefik in the directory home with the static configuration of a
+// file until the test ends, and then checks its log.
 func StartTraefik(t *testing.T, home, static string, expects ...string) *Process {
 	t.Helper()
 	_, err := os.Stat(Binary("traefik"))
 	require.NoError(t, err, "there is no bin/traefik: run make traefik")
-	config := filepath.Join(home, "traefik.yml")
-	require.NoError(t, os.WriteFile(config, []byte(static), 0o600))
-
 	var p *Process
 	t.Cleanup(func() { // once it has ended
 		if p != nil {
@@ -151,7 +148,7 @@ func StartTraefik(t *testing.T, home, static string, expects ...string) *Process
 	})
 	p = startProcess(t, local.Options{
 		Name: "traefik", Dir: home, Supervise: true,
-		Args: []string{Binary("traefik"), "--configFile=" + config},
+		Args: []string{Binary("traefik"), "--configFile=" + static},
 	})
 	return p
 }
@@ -170,8 +167,5 @@ func (r *RunningTraefik) RequireRoutes(t *testing.T, f Endpoint, path string) {
 // Load replaces the dynamic configuration.
 func (r *RunningTraefik) Load(t *testing.T, h Traefik) {
 	t.Helper()
-	// Under another name first, so that Traefik never reads half a file.
-	written := r.dynamic + ".new"
-	require.NoError(t, os.WriteFile(written, []byte(asYAML(t, h.dynamic(r.Endpoints, r.sites))), 0o600))
-	require.NoError(t, os.Rename(written, r.dynamic))
+	require.NoError(t, traefikconfig.Write(r.dynamic, h.dynamic(r.Endpoints, r.sites)))
 }

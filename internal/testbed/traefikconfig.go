@@ -4,57 +4,43 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"path/filepath"
 	"strings"
-	"testing"
 
-	"github.com/stretchr/testify/require"
+	"github.com/eio-affinity/affinity/internal/testbed/traefikconfig"
 )
 
 // Object is a part of a configuration.
-type Object = map[string]any
+type Object = traefikconfig.Object
 
-// asYAML writes a configuration as JSON, which is YAML.
-func asYAML(t *testing.T, o Object) string {
-	t.Helper()
-	written, err := json.MarshalIndent(o, "", "  ")
-	require.NoError(t, err)
-	return string(written)
+// affinityPlugin is the plugin of this module.
+func affinityPlugin() traefikconfig.Plugin {
+	return traefikconfig.Plugin{Name: "affinity", Module: ModulePath, Dir: Path()}
 }
 
 // static returns the static configuration.
 func (h Traefik) static(endpoints []Endpoint, home string) Object {
-	entryPoints := Object{}
+	addresses := map[string]string{}
 	for i, f := range endpoints {
-		_, address, _ := strings.Cut(f.URL, "://")
-		point := Object{"address": address}
-		if h.HTTP3 {
-			point["http3"] = Object{}
-		}
-		entryPoints[entryPoint(i)] = point
+		addresses[entryPoint(i)] = f.Address()
 	}
-	static := Object{
-		"global":      Object{"checkNewVersion": false, "sendAnonymousUsage": false},
-		"log":         Object{"level": "DEBUG", "format": "json"},
-		"entryPoints": entryPoints,
-		// Shorter than the 5 seconds of Node.js, so that no request is sent on a
-		// connection that the node is closing.
-		"serversTransport": Object{"forwardingTimeouts": Object{"idleConnTimeout": "2s"}},
-		"providers": Object{
-			"providersThrottleDuration": "0s",
-			"file":                      Object{"directory": filepath.Join(home, "dynamic")},
-		},
-		"experimental": Object{
-			"abortOnPluginFailure": true,
-			"localPlugins":         Object{"affinity": Object{"moduleName": "github.com/eio-affinity/affinity"}},
-		},
+	if h.DebugAddress != "" {
+		addresses["traefik"] = h.DebugAddress
+	}
+	static := traefikconfig.Static(addresses, filepath.Join(home, "dynamic"), affinityPlugin())
+	static["log"] = Object{"level": "DEBUG", "format": "json"}
+	// Shorter than the 5 seconds of Node.js, so that no request is sent on a
+	// connection that the node is closing.
+	static["serversTransport"] = Object{"forwardingTimeouts": Object{"idleConnTimeout": "2s"}}
+	if h.HTTP3 {
+		for i := range endpoints {
+			static["entryPoints"].(Object)[entryPoint(i)].(Object)["http3"] = Object{}
+		}
 	}
 	if h.DebugAddress != "" {
 		static["api"] = Object{"insecure": true, "debug": true, "dashboard": false}
-		entryPoints["traefik"] = Object{"address": h.DebugAddress}
 	}
 	if h.AccessLog != "" {
 		static["accessLog"] = Object{"filePath": h.AccessLog}
@@ -139,11 +125,7 @@ func (h Traefik) services(name string, upstreams []string) Object {
 
 // Balancer returns the load balancer of a service.
 func (h Traefik) Balancer(upstreams []string) Object {
-	servers := make([]Object, len(upstreams))
-	for i, upstream := range upstreams {
-		servers[i] = Object{"url": "http://" + upstream}
-	}
-	balancer := Object{"servers": servers}
+	balancer := Object{"servers": traefikconfig.Servers(upstreams)}
 	if !h.WithoutStickyCookie {
 		balancer["sticky"] = h.StickyCookie(InnerCookie)
 	}
