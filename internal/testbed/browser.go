@@ -62,15 +62,7 @@ func StartBrowser(t *testing.T, settings BrowserOptions) *Browser {
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, os.RemoveAll(temp)) })
 	b := &Browser{start(t, "browser", []string{"TMPDIR=" + temp}, "node", Path("testdata", "socketio", "browser.js"), string(written))}
-	t.Cleanup(func() {
-		// Chromium has a process group of its own: its driver ends it.
-		_ = b.Stdin.Close()
-		select {
-		case <-b.Exited():
-		case <-time.After(Timeout):
-			t.Errorf("the browser has not ended in %s", Timeout)
-		}
-	})
+	b.EndByStdin(t) // Chromium has a process group of its own: its driver ends it
 	return b
 }
 

@@ -75,7 +75,7 @@ func (c *RunningCaddy) start(t *testing.T, binary, caddyfile string, endpoints .
 			assertCaddyLogClean(t, c.Output.String(), c.ExpectedErrors)
 		}
 	})
-	c.Process = startProcess(t, local.Options{
+	c.Process = StartProcess(t, local.Options{
 		Name: "caddy", Env: env, Supervise: true,
 		Args: []string{binary, "run", "--config", config, "--adapter", "caddyfile"},
 	})

@@ -79,7 +79,7 @@ func (r *RunningClients) RequireReady(t *testing.T) {
 		Ready     bool
 		Connected int
 	}
-	line := r.line(t)
+	line := r.Line(t)
 	require.NoError(t, json.Unmarshal([]byte(line), &ready), "reading %q", line)
 	require.True(t, ready.Ready, "reading %q", line)
 	require.Equal(t, r.Clients.Count, ready.Connected, "clients that are connected")
@@ -101,7 +101,7 @@ func (r *RunningClients) RequireDone(t *testing.T, command string) Result {
 		Done   string
 		Result Result
 	}
-	line := r.line(t)
+	line := r.Line(t)
 	require.NoError(t, json.Unmarshal([]byte(line), &answer), "reading %q", line)
 	require.Equal(t, command, answer.Done, "reading %q", line)
 	return answer.Result
@@ -125,7 +125,7 @@ func (r *RunningClients) Send(t *testing.T, line string) {
 func (r *RunningClients) Wait(t *testing.T) Result {
 	t.Helper()
 	var o Result
-	line := r.line(t)
+	line := r.Line(t)
 	require.NoError(t, json.Unmarshal([]byte(line), &o), "reading %q", line)
 	o.Of, o.took = r.Clients, time.Since(r.since)
 	t.Logf("%s: %s", t.Name(), o)

@@ -62,7 +62,7 @@ func startEach(t *testing.T, addrs, names, argv []string) []*Node {
 	}
 	for _, n := range nodes {
 		var up struct{ Port int }
-		line := n.line(t)
+		line := n.Line(t)
 		require.NoError(t, json.Unmarshal([]byte(line), &up), "reading %q of node %s", line, n.Name)
 		n.Addr = net.JoinHostPort(n.Addr, strconv.Itoa(up.Port))
 	}
@@ -95,7 +95,7 @@ func StartUnixNodes(t *testing.T, names ...string) []*Node {
 		}
 	}
 	for _, n := range nodes {
-		n.line(t)
+		n.Line(t)
 	}
 	return nodes
 }

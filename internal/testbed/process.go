@@ -20,13 +20,13 @@ type Process struct {
 // start starts a program that exits when its standard input closes.
 func start(t *testing.T, name string, env []string, args ...string) *Process {
 	t.Helper()
-	return startProcess(t, local.Options{Name: name, Env: env, Args: args})
+	return StartProcess(t, local.Options{Name: name, Env: env, Args: args})
 }
 
-// startProcess starts a program until the test ends.
-func startProcess(t *testing.T, options local.Options) *Process {
+// StartProcess starts a program until the test ends.
+func StartProcess(t *testing.T, options local.Options) *Process {
 	t.Helper()
-	p := &Process{Lines: make(chan string, 64)}
+	p := &Process{Lines: make(chan string, 1000)}
 	options.OnLine = func(line string) {
 		select {
 		case p.Lines <- line:
@@ -45,8 +45,8 @@ func startProcess(t *testing.T, options local.Options) *Process {
 	return p
 }
 
-// line waits for the next line of standard output.
-func (p *Process) line(t *testing.T) string {
+// Line waits for the next line of standard output.
+func (p *Process) Line(t *testing.T) string {
 	t.Helper()
 	timeout := time.NewTimer(Timeout)
 	defer timeout.Stop()
@@ -85,4 +85,18 @@ func (p *Process) RequireExited(t *testing.T) {
 func (p *Process) Signal(t *testing.T, signal os.Signal) {
 	t.Helper()
 	require.NoError(t, p.Process.Signal(signal))
+}
+
+// EndByStdin closes standard input when the test ends, and waits until the program
+// has ended by itself, for programs that have to clean up.
+func (p *Process) EndByStdin(t *testing.T) {
+	t.Helper()
+	t.Cleanup(func() {
+		_ = p.Stdin.Close()
+		select {
+		case <-p.Exited():
+		case <-time.After(Timeout):
+			t.Errorf("%s has not ended in %s", p.Name, Timeout)
+		}
+	})
 }

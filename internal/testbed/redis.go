@@ -20,7 +20,7 @@ func StartRedis(t *testing.T) string {
 	address := FreeAddress(t)
 	host, port, err := net.SplitHostPort(address)
 	require.NoError(t, err)
-	p := startProcess(t, local.Options{Name: "redis", Supervise: true, Args: []string{
+	p := StartProcess(t, local.Options{Name: "redis", Supervise: true, Args: []string{
 		"redis-server", "--bind", host, "--port", port, "--dir", t.TempDir(), "--save", "", "--appendonly", "no",
 	}})
 	RequireEventually(t, "redis answers at "+address, func() bool {

@@ -146,7 +146,7 @@ func StartTraefik(t *testing.T, home, static string, expects ...string) *Process
 			assertTraefikLogClean(t, p.Output.String(), expects)
 		}
 	})
-	p = startProcess(t, local.Options{
+	p = StartProcess(t, local.Options{
 		Name: "traefik", Dir: home, Supervise: true,
 		Args: []string{Binary("traefik"), "--configFile=" + static},
 	})

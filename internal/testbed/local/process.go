@@ -105,11 +105,16 @@ func (p *Process) Running() bool {
 	}
 }
 
-// Err waits for the end of the program and returns why it ended, with the last
-// lines of its output.
-func (p *Process) Err() error {
+// Wait waits for the end of the program and returns the error of [exec.Cmd.Wait].
+func (p *Process) Wait() error {
 	<-p.exited
-	reason := p.err
+	return p.err
+}
+
+// Err waits for the end of a program that should not end by itself, and returns why
+// it did, with the last lines of its output.
+func (p *Process) Err() error {
+	reason := p.Wait()
 	if reason == nil {
 		reason = errors.New("exit status 0")
 	}
