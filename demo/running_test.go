@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/eio-affinity/affinity/internal/testbed"
@@ -60,7 +59,7 @@ func (d *runningDemo) interrupt(t *testing.T) {
 	t.Helper()
 	d.Signal(t, os.Interrupt)
 	d.RequireExited(t)
-	assert.NoError(t, d.Wait(), d.Output.Tail())
+	require.NoError(t, d.Wait(), d.Output.Tail())
 	d.checkNothingLeft(t)
 }
 

@@ -61,7 +61,7 @@ func Start(o Options) (*Process, error) {
 	p := &Process{
 		Name:   o.Name,
 		Output: &Output{keep: o.KeepOutput},
-		cmd:    exec.Command(args[0], args[1:]...), //nolint:gosec // starting programs is what this is for
+		cmd:    exec.Command(args[0], args[1:]...),
 		exited: make(chan struct{}),
 	}
 	if p.Name == "" {
