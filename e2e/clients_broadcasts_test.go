@@ -8,11 +8,13 @@ import (
 	"github.com/eio-affinity/affinity/internal/testbed"
 )
 
-func TestCaddyPassesBroadcastsOnceToEveryClient(t *testing.T) {
+func TestCaddyDeliversBroadcastsOnceToEveryClient(t *testing.T) {
+	t.Parallel()
 	testBroadcasts(t, caddyWithSharedSecret)
 }
 
-func TestTraefikPassesBroadcastsOnceToEveryClient(t *testing.T) {
+func TestTraefikDeliversBroadcastsOnceToEveryClient(t *testing.T) {
+	t.Parallel()
 	testBroadcasts(t, testbed.TraefikPlugin)
 }
 
@@ -36,11 +38,13 @@ func testBroadcasts(t *testing.T, h testbed.Proxy) {
 }
 
 // Without an adapter, the news of a node are those of its own clients only.
-func TestCaddyPassesBroadcastsWithinANodeWithoutAnAdapter(t *testing.T) {
+func TestCaddyDeliversBroadcastsWithinANodeWithoutAnAdapter(t *testing.T) {
+	t.Parallel()
 	testBroadcastsWithinANode(t, caddyWithSharedSecret)
 }
 
-func TestTraefikPassesBroadcastsWithinANodeWithoutAnAdapter(t *testing.T) {
+func TestTraefikDeliversBroadcastsWithinANodeWithoutAnAdapter(t *testing.T) {
+	t.Parallel()
 	testBroadcastsWithinANode(t, testbed.TraefikPlugin)
 }
 

@@ -17,11 +17,11 @@ func TestTraefikHoldsSessionsOfAPageOfAnotherSite(t *testing.T) {
 	testSessionsHoldAcrossSites(t, testbed.TraefikPlugin)
 }
 
-func TestCaddysCookieAloneMayHoldSessionsOfAPageOfAnotherSite(t *testing.T) {
+func TestCaddysCookiePolicyNeedsThirdPartyCookies(t *testing.T) {
 	testCookieAcrossSites(t, caddyCookiePolicy)
 }
 
-func TestTraefiksCookieAloneMayHoldSessionsOfAPageOfAnotherSite(t *testing.T) {
+func TestTraefiksStickyCookieNeedsThirdPartyCookies(t *testing.T) {
 	testCookieAcrossSites(t, testbed.Traefik{CrossSiteCookie: true})
 }
 
@@ -85,7 +85,7 @@ func testSessionsHoldAcrossSites(t *testing.T, h testbed.Proxy) {
 
 			o := b.Run(t, c)
 			o.AssertHeld(t)
-			assert.Greater(t, len(o.PerNode), 1, "nodes that greeted clients")
+			assert.Greater(t, len(o.PerNode), 1, "nodes with clients")
 			after := preflights(t, nodes4)
 			if !tc.preflights {
 				assert.Equal(t, before, after, "preflights by node")
@@ -132,7 +132,7 @@ func testCookieAcrossSites(t *testing.T, h testbed.Proxy) {
 	}
 }
 
-// crossSiteCookie is what becomes of a cookie of the front's.
+// crossSiteCookie is what becomes of a cookie of the endpoint's.
 type crossSiteCookie struct {
 	credentials bool // the clients ask for it
 	kept        bool // by the browser

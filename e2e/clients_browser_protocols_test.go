@@ -31,7 +31,7 @@ func TestCaddyHoldsSessionsOfABrowserWithWebSocketsOverHTTP2(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			o := b.Run(t, testbed.PageClients(f, tc.build, tc.transports...))
 			o.AssertHeld(t)
-			assert.Greater(t, len(o.PerNode), 1, "nodes that greeted clients")
+			assert.Greater(t, len(o.PerNode), 1, "nodes with clients")
 			assert.Equal(t, o.Clients, o.FinalTransports["websocket"], "clients on WebSockets")
 
 			// A request is in the log when it has ended.
@@ -70,7 +70,7 @@ func testHTTP3(t *testing.T, h testbed.Proxy, access string) {
 
 	o := b.Run(t, testbed.PageClients(f, testbed.SocketIO4Build, "polling"))
 	o.AssertHeld(t)
-	assert.Greater(t, len(o.PerNode), 1, "nodes that greeted clients")
+	assert.Greater(t, len(o.PerNode), 1, "nodes with clients")
 	// Each answer takes a message there and a poll back.
 	testbed.RequireEventually(t, "the polls are in the access log", func() bool {
 		return len(testbed.LinesWith(t, access, "transport=polling")) >= 2*o.Answers

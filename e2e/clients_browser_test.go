@@ -41,7 +41,7 @@ var browserCases = []struct {
 	{"Socket.IO 2 and JSONP", testbed.SocketIO2Build, []string{"polling"}, object{"forceJSONP": true}},
 }
 
-// testBrowserSessionsHold runs every client in a page of the front that it
+// testBrowserSessionsHold runs every client in a page of the endpoint that it
 // connects to.
 func testBrowserSessionsHold(t *testing.T, h testbed.Proxy) {
 	t.Helper()
@@ -64,7 +64,7 @@ func testBrowserSessionsHold(t *testing.T, h testbed.Proxy) {
 			o.AssertHeld(t)
 			// A cookie of the first socket's brings the others to the same node.
 			if f.CookiesFor(c.Count, c.Transports) == 0 {
-				assert.Greater(t, len(o.PerNode), 1, "nodes that greeted clients")
+				assert.Greater(t, len(o.PerNode), 1, "nodes with clients")
 			}
 		})
 	}
@@ -92,7 +92,7 @@ func testCompressedBrowserSessionsHold(t *testing.T, h testbed.Proxy) {
 			t.Run(s.Name+", "+strings.Join(transport, " and "), func(t *testing.T) {
 				o := b.Run(t, testbed.PageClients(f, testbed.SocketIO4Build, transport...))
 				o.AssertHeld(t)
-				assert.Greater(t, len(o.PerNode), 1, "nodes that greeted clients")
+				assert.Greater(t, len(o.PerNode), 1, "nodes with clients")
 				if len(transport) == 1 { // others may have upgraded before the first large reply
 					assert.Positive(t, o.Compressed, "replies that came compressed")
 				}

@@ -14,15 +14,15 @@ const nodeCookie = "io"
 // the upstream's tag in front of the nodes' own cookie.
 var caddyPrefixingCookie = testbed.CaddyWith("sid off", "cookie "+nodeCookie+" {\nmode prefix\n}")
 
-func TestCaddyHoldsSessionsByItsCookieAlone(t *testing.T) {
+func TestCaddyHoldsSessionsByCookie(t *testing.T) {
 	testSessionsByCookie(t, testbed.CaddySettingCookie("sid off", "cookie"))
 }
 
-func TestCaddyHoldsSessionsByTheCookieOfTheNodesAlone(t *testing.T) {
+func TestCaddyHoldsSessionsByThePrefixedCookie(t *testing.T) {
 	testSessionsByCookie(t, caddyPrefixingCookie)
 }
 
-func TestTraefikHoldsSessionsByItsCookieAlone(t *testing.T) {
+func TestTraefikHoldsSessionsByCookie(t *testing.T) {
 	testSessionsByCookie(t, testbed.TraefikWith(object{"sid": "off", "exposeCookie": true}))
 }
 

@@ -11,7 +11,7 @@ import (
 
 // Sessions hold whatever Caddy listens on, and on TCP sockets through reloads too:
 // with several hosts on one port, on IPv6, and on a range of ports.
-func TestCaddyHoldsSessionsWhateverItListensOn(t *testing.T) {
+func TestCaddyHoldsSessionsOnEveryKindOfListener(t *testing.T) {
 	nodes, unixNodes := testbed.StartNodes(t, []string{"a", "b", "c"}), testbed.StartUnixNodes(t, "d", "e", "f")
 	upstreams, unixUpstreams := testbed.Site{Upstreams: testbed.Addresses(nodes)}, testbed.Site{Upstreams: testbed.Addresses(unixNodes)}
 	generation := 0
@@ -29,7 +29,7 @@ func TestCaddyHoldsSessionsWhateverItListensOn(t *testing.T) {
 	socket, outer := filepath.Join(testbed.ShortTempDir(t), "site"), testbed.Endpoint{URL: "http://" + testbed.FreeAddress(t)}
 	sites := func() string {
 		return bound("127.0.0.1 127.0.0.2").SiteBlock(first, upstreams) + bound("127.0.0.1 127.0.0.2").SiteBlock(second, unixUpstreams) +
-			// Polling in Node.js has the host ::1 without its brackets: any host.
+			// Polling in Node.js has the proxy ::1 without its brackets: any host.
 			bound("::1").SiteBlock(testbed.Endpoint{URL: "http://:" + six.Port()}, upstreams) + c.SiteBlock(ranged[0], upstreams) +
 			bound("unix/"+socket).SiteBlock(testbed.Endpoint{URL: "http://127.0.0.1:80"}, unixUpstreams) +
 			outer.URL + " {\nreverse_proxy unix/" + socket + "\n}\n"

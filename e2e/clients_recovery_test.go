@@ -12,11 +12,13 @@ import (
 // it: taking turns does not bring them back to where they were.
 const recoveringClients = 32
 
-func TestCaddyBringsClientsBackToTheirState(t *testing.T) {
+func TestCaddyRestoresTheStateOfClientsByCookie(t *testing.T) {
+	t.Parallel()
 	testStateRecovered(t, testbed.CaddySettingCookie("cookie").ExpectingErrors(testbed.BadGateway))
 }
 
-func TestTraefikBringsClientsBackToTheirState(t *testing.T) {
+func TestTraefikRestoresTheStateOfClientsByCookie(t *testing.T) {
+	t.Parallel()
 	h := testbed.TraefikWith(object{"exposeCookie": true})
 	h.HealthCheck = true
 	testStateRecovered(t, h)
@@ -63,11 +65,13 @@ func testStateRecovered(t *testing.T, h testbed.Proxy) {
 }
 
 // The same clients lose what they missed when nothing brings them back.
-func TestCaddyDoesNotBringClientsBackWithoutACookie(t *testing.T) {
+func TestCaddyLosesTheStateOfClientsWithoutACookie(t *testing.T) {
+	t.Parallel()
 	testStateIsLost(t, testbed.CaddyShorthand)
 }
 
-func TestTraefikDoesNotBringClientsBackWithoutACookie(t *testing.T) {
+func TestTraefikLosesTheStateOfClientsWithoutACookie(t *testing.T) {
+	t.Parallel()
 	testStateIsLost(t, testbed.TraefikPlugin)
 }
 

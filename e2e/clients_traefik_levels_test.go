@@ -34,11 +34,7 @@ func TestTraefikHoldsSessionsOfAWeightedServiceWithAChildWithoutAStickyCookie(t 
 		assert.Equal(t, single.NodeSID(), testbed.SeenSID(t, reply))
 		assert.Empty(t, reply.Header.Values("Set-Cookie"))
 	}
-	for _, transport := range testbed.Transports[:2] {
-		o := testbed.Plain.Small().ClientsOf(f, transport).Run(t)
-		o.AssertHeld(t)
-		o.AssertBalanced(t, nodes)
-	}
+	testbed.Plain.Small().RunHeld(t, f, testbed.Transports[:2]...).AssertBalanced(t, nodes)
 	r.RequireLogged(t, `sets no sticky cookie "`+testbed.InnerCookie+`"`, testbed.PluginMiddleware+"@file")
 	assert.Equal(t, 1, r.CountLogged("sticky cookie"))
 }
@@ -55,9 +51,7 @@ func TestTraefikHoldsSessionsOfNodesThatSetACookieOfTheSameName(t *testing.T) {
 		balancer["sticky"] = h.StickyCookie(nodeCookie)
 	}
 	r := h.StartServing(t, testbed.Plain.SiteOf(nodes))
-	o := testbed.Plain.Small().ClientsOf(r.Endpoints[0], []string{"polling", "websocket"}).Run(t)
-	o.AssertHeld(t)
-	o.AssertBalanced(t, nodes)
+	testbed.Plain.Small().RunHeld(t, r.Endpoints[0], []string{"polling", "websocket"}).AssertBalanced(t, nodes)
 	r.RequireLogged(t, "sets the cookie \""+nodeCookie+"\" twice", testbed.PluginMiddleware+"@file")
 	assert.Equal(t, 1, r.CountLogged("twice"))
 }

@@ -25,17 +25,7 @@ func TestCaddyHoldsSessionsOfNodesOnUnixSockets(t *testing.T) {
 func testUpstreams(t *testing.T, h testbed.Proxy, nodes []*testbed.Node) {
 	t.Helper()
 	f := h.Serve(t, testbed.Site{Upstreams: testbed.Addresses(nodes)})[0]
-	var groups testbed.ClientGroups
-	for _, transport := range testbed.Transports {
-		groups = append(groups, testbed.Plain.Small().ClientsOf(f, transport).Start(t))
-	}
-	var all testbed.Result
-	for _, r := range groups {
-		o := r.Wait(t)
-		o.AssertHeld(t)
-		all = all.Add(o)
-	}
-	all.AssertBalanced(t, nodes)
+	testbed.Plain.Small().RunHeld(t, f, testbed.Transports...).AssertBalanced(t, nodes)
 }
 
 // caddyWithUpstreamScheme is the socketio directive whose upstreams have a scheme.
@@ -80,7 +70,5 @@ func TestCaddyHoldsPollingSessionsOverH2C(t *testing.T) {
 	assert.Regexp(t, "^HTTP/1.1 502 ", f.SendRaw(t, testbed.UpgradeRequest(f, "")))
 	assert.Regexp(t, "^HTTP/1.1 502 ", alone.SendRaw(t, testbed.UpgradeRequest(alone, "")))
 
-	o := testbed.Plain.Small().ClientsOf(f, []string{"polling"}).Run(t)
-	o.AssertHeld(t)
-	o.AssertBalanced(t, nodes)
+	testbed.Plain.Small().RunHeld(t, f, []string{"polling"}).AssertBalanced(t, nodes)
 }

@@ -5,11 +5,12 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/eio-affinity/affinity/internal/testbed"
 )
 
-func TestTraefikSaysWhatIsWrongWithTheOptions(t *testing.T) {
+func TestTraefikReportsInvalidOptions(t *testing.T) {
 	names := []string{testbed.InnerCookie}
 	cases := []struct {
 		name    string
@@ -41,7 +42,7 @@ func TestTraefikSaysWhatIsWrongWithTheOptions(t *testing.T) {
 
 // Without a sticky cookie there is nothing to bind. Traefik's log says so once
 // for all of the sessions, and the sessions open all the same.
-func TestTraefikSaysOnceThatThereIsNoStickyCookie(t *testing.T) {
+func TestTraefikWarnsOnceWithoutAStickyCookie(t *testing.T) {
 	nodes := testbed.StartNodes(t, []string{"a"})
 	h := testbed.TraefikPlugin
 	h.WithoutStickyCookie, h.ExpectedErrors = true, []string{"loadBalancer.sticky.cookie.name"}

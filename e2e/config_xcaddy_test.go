@@ -35,6 +35,7 @@ type goSettings struct {
 // TestXcaddy builds Caddy the way that users do, from this module as it would
 // be published, and runs what comes out.
 func TestXcaddy(t *testing.T) {
+	t.Parallel()
 	settings := readGoSettings(t)
 	root := filepath.Dir(settings.RepoModule)
 	next := firstProxy(t, settings.Proxy)

@@ -23,7 +23,7 @@ func TestCaddyHoldsSessionsThroughConfigsThatFail(t *testing.T) {
 	endpoints, block := c.Sites(t, s)
 	f := endpoints[0]
 	running := c.Start(t, block, f)
-	talking := startClientsForReloads(t, f, testbed.Plain)
+	talking := startClientsForReloads(t, f, testbed.Plain, 50, 25)
 
 	// Nobody can listen beside a socket that is not Caddy's.
 	port := ":" + f.Port()
@@ -68,23 +68,8 @@ func TestCaddyHoldsSessionsThroughConfigsThatFail(t *testing.T) {
 	talking.FinishHeld(t)
 }
 
-// startClientsForReloads starts the clients that talk while a config is replaced: 50 that
-// poll, which make a connection for each request, and 25 with sockets.
-func startClientsForReloads(t *testing.T, f testbed.Endpoint, like testbed.Variant) testbed.ClientGroups {
-	t.Helper()
-	each := testbed.Clients{URL: f.URL, Version: like.Version, Messages: 2, MaxBytes: 2000, Mode: testbed.Continuous, Pause: 250}
-	polls, sockets := each, each
-	polls.Transports, polls.Count = []string{"polling"}, 50
-	sockets.Transports, sockets.Count = []string{"websocket"}, 25
-	talking := testbed.ClientGroups{polls.Start(t), sockets.Start(t)}
-	for _, r := range talking {
-		r.RequireReady(t)
-	}
-	return talking
-}
-
-// Whoever replaces one route through the admin API has Caddy load the whole
-// config anew.
+// When one route is replaced through the admin API, Caddy loads the whole config
+// again.
 func TestCaddyHoldsSessionsThroughPatchesOfARoute(t *testing.T) {
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"})
 	generation := 0
@@ -92,7 +77,7 @@ func TestCaddyHoldsSessionsThroughPatchesOfARoute(t *testing.T) {
 	endpoints, block := c.Sites(t, testbed.Site{Upstreams: testbed.Addresses(nodes[:2])})
 	f := endpoints[0]
 	running := testbed.StartCaddy(t, block, f)
-	talking := startClientsForReloads(t, f, testbed.Plain)
+	talking := startClientsForReloads(t, f, testbed.Plain, 50, 25)
 
 	const path = "/config/apps/http/servers/srv0/routes/0"
 	patch := func(old, with string) {

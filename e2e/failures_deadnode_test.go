@@ -11,6 +11,7 @@ import (
 )
 
 func TestCaddyOpensSessionsBesideADeadNode(t *testing.T) {
+	t.Parallel()
 	testSessionsOpenBesideDeadNode(t, testbed.CaddyShorthand)
 }
 
@@ -34,6 +35,7 @@ func testSessionsOpenBesideDeadNode(t *testing.T, h testbed.Proxy) {
 }
 
 func TestTraefikOpensSessionsBesideADeadNodeWithRetry(t *testing.T) {
+	t.Parallel()
 	for _, chain := range [][]string{{testbed.RetryMiddleware, testbed.PluginMiddleware}, {testbed.PluginMiddleware, testbed.RetryMiddleware}} {
 		t.Run(strings.Join(chain, " before "), func(t *testing.T) {
 			testSessionsOpenBesideDeadNode(t, testbed.Traefik{Chain: chain})
@@ -43,7 +45,8 @@ func TestTraefikOpensSessionsBesideADeadNodeWithRetry(t *testing.T) {
 
 // Traefik goes back to the main service as soon as it is up, whatever cookie a
 // request has.
-func TestTraefikLosesSessionsOfTheFallbackWhenTheMainServiceComesBack(t *testing.T) {
+func TestTraefikLosesSessionsOfAFailoverServiceWhenTheMainOneReturns(t *testing.T) {
+	t.Parallel()
 	main := testbed.StartKillableNodes(t, []string{"a"}, "--trace")
 	fallback := testbed.StartNodes(t, []string{"b"}, "--trace")
 	h := testbed.TraefikPlugin

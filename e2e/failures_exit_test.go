@@ -18,6 +18,7 @@ import (
 // nothing, for which a reload waits, and ends Caddy meanwhile. The grace period
 // is for what Caddy itself waits for then.
 func TestCaddyExitsWhileAReloadWaitsForConnections(t *testing.T) {
+	t.Parallel()
 	nodes := testbed.StartNodes(t, []string{"a"})
 	generation := 0
 	endpoints, _ := testbed.WithGeneration(testbed.CaddyShorthand, &generation).Sites(t, testbed.Site{Upstreams: testbed.Addresses(nodes)})
@@ -51,7 +52,7 @@ func TestCaddyExitsWhileAReloadWaitsForConnections(t *testing.T) {
 	}()
 	testbed.RequireGenerationReplaced(t, endpoints[0], generation)
 	start = time.Now()
-	require.NoError(t, syscall.Kill(-c.Cmd.Process.Pid, syscall.SIGTERM))
+	c.Signal(t, syscall.SIGTERM)
 	testbed.RequireEventually(t, "Caddy has exited", func() bool {
 		conn, err := net.Dial("tcp", strings.TrimPrefix(endpoints[0].URL, "http://"))
 		if err == nil {

@@ -11,13 +11,15 @@ import (
 	"github.com/eio-affinity/affinity/internal/testbed"
 )
 
-func TestCaddyMovesOnlyTheSessionsOfAKilledNode(t *testing.T) {
+func TestCaddyLosesOnlyTheSessionsOfAKilledNode(t *testing.T) {
+	t.Parallel()
 	testNodeKilled(t, testbed.CaddyShorthand.ExpectingErrors(testbed.BadGateway), http.StatusBadRequest)
 }
 
 // Its health check has the interval of the README's example, and comes too late
 // for clients that connect anew: retry has to find them another node.
-func TestTraefikMovesOnlyTheSessionsOfAKilledNode(t *testing.T) {
+func TestTraefikLosesOnlyTheSessionsOfAKilledNode(t *testing.T) {
+	t.Parallel()
 	h := testbed.Traefik{Chain: []string{testbed.RetryMiddleware, testbed.PluginMiddleware}, HealthCheck: true, HealthCheckInterval: "5s"}
 	testNodeKilled(t, h, http.StatusBadGateway)
 }
@@ -49,7 +51,8 @@ func testNodeKilled(t *testing.T, h testbed.Proxy, status int) {
 
 // Of sockets alone, nobody but who comes back finds out that a node is dead, and
 // one without requests looks best: the first to come meet both of the dead.
-func TestCaddyMovesTheSessionsOfTwoKilledNodes(t *testing.T) {
+func TestCaddyLosesOnlyTheSessionsOfTwoKilledNodes(t *testing.T) {
+	t.Parallel()
 	nodes := testbed.StartKillableNodes(t, []string{"a", "b", "c"})
 	f := testbed.CaddyShorthand.ExpectingErrors(testbed.BadGateway).Serve(t, testbed.Site{Upstreams: testbed.Addresses(nodes)})[0]
 	talking := testbed.StartReconnectingClients(t, f, 60, []string{"websocket"})
@@ -64,11 +67,13 @@ func TestCaddyMovesTheSessionsOfTwoKilledNodes(t *testing.T) {
 	o.LogReconnectsSince(t, killed)
 }
 
-func TestCaddyBringsARestartedNodeBack(t *testing.T) {
+func TestCaddyUsesARestartedNodeAgain(t *testing.T) {
+	t.Parallel()
 	testNodeRestarted(t, testbed.CaddyShorthand.ExpectingErrors(testbed.BadGateway))
 }
 
-func TestTraefikBringsARestartedNodeBack(t *testing.T) {
+func TestTraefikUsesARestartedNodeAgain(t *testing.T) {
+	t.Parallel()
 	testNodeRestarted(t, testbed.Traefik{Chain: []string{testbed.RetryMiddleware, testbed.PluginMiddleware}, HealthCheck: true})
 }
 
@@ -90,11 +95,13 @@ func testNodeRestarted(t *testing.T, h testbed.Proxy) {
 	o.LogReconnectsSince(t, killed)
 }
 
-func TestCaddyMovesOnlyTheSessionsOfAFrozenNode(t *testing.T) {
+func TestCaddyLosesOnlyTheSessionsOfAFrozenNode(t *testing.T) {
+	t.Parallel()
 	testNodeFrozen(t, testbed.CaddyWith("health_uri /health", "health_interval 200ms", "health_timeout 4s").ExpectingErrors(testbed.BadGateway))
 }
 
-func TestTraefikMovesOnlyTheSessionsOfAFrozenNode(t *testing.T) {
+func TestTraefikLosesOnlyTheSessionsOfAFrozenNode(t *testing.T) {
+	t.Parallel()
 	testNodeFrozen(t, testbed.Traefik{Chain: []string{testbed.RetryMiddleware, testbed.PluginMiddleware}, HealthCheck: true})
 }
 
@@ -122,7 +129,7 @@ func testNodeFrozen(t *testing.T, h testbed.Proxy) {
 // All nodes are restarted at once under a thousand clients, as in a deployment
 // that takes its time for nobody: all of them come back, and to all of the
 // nodes. How many to each depends on which node is up first.
-func TestCaddyBringsAThousandClientsBackWhenAllNodesRestart(t *testing.T) {
+func TestCaddyReconnectsAThousandClientsWhenAllNodesRestart(t *testing.T) {
 	nodes := testbed.StartKillableNodes(t, []string{"a", "b", "c"})
 	f := testbed.CaddyShorthand.ExpectingErrors(testbed.BadGateway).Serve(t, testbed.Site{Upstreams: testbed.Addresses(nodes)})[0]
 	var talking testbed.ClientGroups
@@ -141,7 +148,7 @@ func TestCaddyBringsAThousandClientsBackWhenAllNodesRestart(t *testing.T) {
 	testbed.RequireSessions(t, nodes, talking.Count())
 
 	o := talking.Finish(t)
-	assert.Equal(t, o.Clients, o.Connected, "clients that a node greeted")
+	assert.Equal(t, o.Clients, o.Connected, "clients that connected")
 	assert.Equal(t, o.Clients, testbed.SumCounts(o.Lost), "clients that lost their session")
 	assert.GreaterOrEqual(t, len(o.ReopenedAfter), o.Clients, "sessions opened anew")
 	o.AssertCorrect(t)
@@ -153,7 +160,8 @@ func TestCaddyBringsAThousandClientsBackWhenAllNodesRestart(t *testing.T) {
 
 // A node dies under its sessions, and Traefik's health check finds out. Nobody
 // else notices, and those who were on it connect anew elsewhere.
-func TestTraefikMovesTheSessionsOfANodeThatDies(t *testing.T) {
+func TestTraefikLosesOnlyTheSessionsOfANodeThatFailsItsHealthCheck(t *testing.T) {
+	t.Parallel()
 	const clients = 30
 	for _, transports := range [][]string{{"polling"}, {"websocket"}} {
 		t.Run(transports[0], func(t *testing.T) {
@@ -179,7 +187,7 @@ func TestTraefikMovesTheSessionsOfANodeThatDies(t *testing.T) {
 			o.AssertCorrect(t)
 			assert.Positive(t, o.PerNode["a"])
 			assert.Equal(t, o.PerNode["a"], o.Disconnects, "sessions lost")
-			assert.Zero(t, o.LostBeforeConnect, "sessions lost before a node greeted")
+			assert.Zero(t, o.LostBeforeConnect, "sessions lost before they were connected")
 			assert.NotContains(t, o.Reopened, "a")
 			reopened := 0
 			for _, n := range o.Reopened {

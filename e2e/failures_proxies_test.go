@@ -82,7 +82,7 @@ func testEachProxyInTurn(t *testing.T, b *testbed.TCPBalancer) {
 // that goes through the wrong one reaches a node that the proxy would choose for
 // a new session, with the tag. The node answers what it answers when a session is
 // lost, and the client reconnects.
-func TestCaddySaysThatAnotherProxyHasAnotherSecret(t *testing.T) {
+func TestCaddyWarnsOfAnotherSecret(t *testing.T) {
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--trace")
 	proxies := startWithDifferentSecrets(t, nodes)
 	for i, wrong := range proxies {
@@ -104,14 +104,12 @@ func TestCaddySaysThatAnotherProxyHasAnotherSecret(t *testing.T) {
 }
 
 // A WebSocket is one connection, and is not lost.
-func TestCaddyHoldsWebSocketsWhenAnotherProxyHasAnotherSecret(t *testing.T) {
+func TestCaddyHoldsWebSocketsWithDifferentSecrets(t *testing.T) {
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"})
 	proxies := startWithDifferentSecrets(t, nodes)
 	b := testbed.StartTCPBalancer(t, endpointsOf(proxies))
 
-	o := manyProxies.ClientsOf(b.Endpoint, []string{"websocket"}).Run(t)
-	o.AssertHeld(t)
-	o.AssertBalanced(t, nodes)
+	manyProxies.RunHeld(t, b.Endpoint, []string{"websocket"}).AssertBalanced(t, nodes)
 	for _, p := range proxies {
 		assert.Zero(t, p.warnings(), "warnings of the proxy with the secret %q", p.secret)
 	}
@@ -119,7 +117,8 @@ func TestCaddyHoldsWebSocketsWhenAnotherProxyHasAnotherSecret(t *testing.T) {
 
 // Polling clients lose their sessions again and again, and connect anew again
 // and again, until the proxies have the same secret. Then all come to rest.
-func TestClientsComeBackUntilProxiesHaveTheSameSecret(t *testing.T) {
+func TestClientsReconnectUntilTheSecretsMatch(t *testing.T) {
+	t.Parallel()
 	const clients = 40
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"})
 	proxies := startWithDifferentSecrets(t, nodes)
@@ -138,7 +137,7 @@ func TestClientsComeBackUntilProxiesHaveTheSameSecret(t *testing.T) {
 	o := talking.Finish(t)
 	t.Logf("%s: sessions lost before a greeting %d, after it %d", t.Name(), o.LostBeforeConnect, o.Disconnects)
 	o.AssertCorrect(t)
-	assert.Equal(t, clients, o.Connected, "clients that a node greeted")
+	assert.Equal(t, clients, o.Connected, "clients that connected")
 	assert.GreaterOrEqual(t, o.LostBeforeConnect+o.Disconnects, clients, "sessions lost")
 }
 
@@ -177,7 +176,7 @@ func endpointsOf(proxies []caddyWithSecret) []testbed.Endpoint {
 // first request of such a session, at the tenth, and so on.
 func (p caddyWithSecret) warnings() int {
 	count := 0
-	for line := range strings.Lines(p.Log.String()) {
+	for line := range strings.Lines(p.Output.String()) {
 		if strings.Contains(line, `"level":"warn"`) && strings.Contains(line, `"reason":"unknown_tag"`) {
 			count++
 		}

@@ -49,7 +49,7 @@ func TestCaddyHoldsSessionsOverHTTPSAndHTTP3ThroughReloads(t *testing.T) {
 	requireRedirectAndHTTP3()
 
 	// The browser speaks HTTP/3 alone, and its polls go on through the reloads.
-	talking := startClientsForReloads(t, f, testbed.Plain)
+	talking := startClientsForReloads(t, f, testbed.Plain, 50, 25)
 	c3 := testbed.PageClients(f, testbed.SocketIO4Build, "polling")
 	c3.Messages = 40
 	inPage := testbed.StartBrowser(t, testbed.BrowserOptions{Flags: f.ForceHTTP3(t)}).Start(t, c3)

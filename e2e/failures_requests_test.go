@@ -14,11 +14,11 @@ import (
 	"github.com/eio-affinity/affinity/internal/testbed"
 )
 
-// TestCaddyKeepsNewSessionsOnNodesThatAClientMakesBreakOff has a client ask two
+// TestCaddyDoesNotCoolDownANodeThatDropsARequest has a client ask two
 // of three nodes for what they end without an answer. Caddy matches paths
 // without case, and Engine.IO does not: it closes the connection of an upgrade
 // elsewhere after a second.
-func TestCaddyKeepsNewSessionsOnNodesThatAClientMakesBreakOff(t *testing.T) {
+func TestCaddyDoesNotCoolDownANodeThatDropsARequest(t *testing.T) {
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--trace")
 	f := testbed.CaddyWith("secret sesame").ExpectingErrors(testbed.BadGateway).Serve(t, testbed.Site{Upstreams: testbed.Addresses(nodes)})[0]
 	tags := testbed.TagsByNode(t, f, nodes)
@@ -30,9 +30,9 @@ func TestCaddyKeepsNewSessionsOnNodesThatAClientMakesBreakOff(t *testing.T) {
 	assertEven(t, testbed.OpenSessions(t, f, 60), nodes)
 }
 
-// TestCaddyKeepsNewSessionsOnNodesWhoseRepliesAreErrors has a client get replies
+// TestCaddyDoesNotCoolDownANodeThatRepliesWithAnError has a client get replies
 // of two of three nodes that the site's config turns into errors, or tries again.
-func TestCaddyKeepsNewSessionsOnNodesWhoseRepliesAreErrors(t *testing.T) {
+func TestCaddyDoesNotCoolDownANodeThatRepliesWithAnError(t *testing.T) {
 	for name, lines := range map[string]string{
 		"that an error page replaces": "@refused status 400\nhandle_response @refused {\nerror 404\n}",
 		"that are tried again":        "lb_retry_match `{http.reverse_proxy.status_code} == 400`",
@@ -90,10 +90,11 @@ func assertEven(t *testing.T, perNode map[string]int, nodes []*testbed.Node) {
 	}
 }
 
-// TestCaddySendsARequestThatCrashesANodeToNoOther has five nodes that end at one
+// TestCaddyDoesNotRetryARequestThatCrashesANode has five nodes that end at one
 // GET. Caddy's connections to them are new, or idle ones that were used before:
 // then its transport dials the node again, which refuses by then.
-func TestCaddySendsARequestThatCrashesANodeToNoOther(t *testing.T) {
+func TestCaddyDoesNotRetryARequestThatCrashesANode(t *testing.T) {
+	t.Parallel()
 	for name, used := range map[string]bool{"over new connections": false, "over connections that were used": true} {
 		t.Run(name, func(t *testing.T) {
 			nodes := testbed.StartNodes(t, []string{"a", "b", "c", "d", "e"}, "--crash", "--trace")
@@ -112,10 +113,11 @@ func TestCaddySendsARequestThatCrashesANodeToNoOther(t *testing.T) {
 	}
 }
 
-// TestCaddyGivesUpAPinnedNodeThatVanishedAfterOneDial has a node from which no
+// TestCaddyDialsAVanishedPinnedNodeOnce has a node from which no
 // packet comes back: it is stopped, and its queue of connections is full, so
 // that the kernel drops what comes to it.
-func TestCaddyGivesUpAPinnedNodeThatVanishedAfterOneDial(t *testing.T) {
+func TestCaddyDialsAVanishedPinnedNodeOnce(t *testing.T) {
+	t.Parallel()
 	const transport = "transport http {\nkeepalive off\ndial_timeout 1s\n}"
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--trace")
 	s := testbed.Site{Upstreams: testbed.Addresses(nodes)}

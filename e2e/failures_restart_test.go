@@ -13,7 +13,8 @@ import (
 
 // What holds through a restart of Caddy is in the session IDs: those that it has
 // tagged are good, and those that it had learned are forgotten.
-func TestCaddyKnowsTaggedSessionsAfterARestart(t *testing.T) {
+func TestCaddyHoldsTaggedSessionsThroughARestart(t *testing.T) {
+	t.Parallel()
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--trace")
 	for _, tc := range []struct {
 		sid    string
@@ -46,7 +47,7 @@ func TestCaddyKnowsTaggedSessionsAfterARestart(t *testing.T) {
 			unknown := 0
 			for e, node := range sessions {
 				r := e.Do(t, http.MethodPost, "3", nil)
-				assert.Equal(t, tc.by, r.Header.Get("X-By"))
+				assert.Equal(t, tc.by, r.Header.Get("X-Reason"))
 				if r.Header.Get("X-Node") == node { // by chance, when the session is lost
 					assert.Equal(t, http.StatusOK, r.StatusCode, r.Text)
 					continue
@@ -67,7 +68,8 @@ func TestCaddyKnowsTaggedSessionsAfterARestart(t *testing.T) {
 // Stock clients give their session up when a request of theirs is refused, as it
 // is while nothing listens. All of them come back. Caddy waits at its exit for
 // the polls that wait at the nodes, which a ping ends here after a second.
-func TestCaddyBringsClientsBackAfterARestart(t *testing.T) {
+func TestCaddyReconnectsClientsAfterARestart(t *testing.T) {
+	t.Parallel()
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--ping-interval", "1000")
 	endpoints, block := testbed.CaddyShorthand.Sites(t, testbed.Site{Upstreams: testbed.Addresses(nodes)})
 	first := testbed.StartCaddy(t, block, endpoints...)

@@ -13,11 +13,13 @@ import (
 	"github.com/eio-affinity/affinity/internal/testbed"
 )
 
-func TestCaddyChangesItsUpstreams(t *testing.T) {
+func TestCaddyHoldsSessionsWhenUpstreamsChange(t *testing.T) {
+	t.Parallel()
 	testUpstreamsChange(t, testbed.CaddyShorthand)
 }
 
-func TestTraefikChangesItsServers(t *testing.T) {
+func TestTraefikHoldsSessionsWhenServersChange(t *testing.T) {
+	t.Parallel()
 	testUpstreamsChange(t, testbed.TraefikPlugin)
 }
 
@@ -61,13 +63,15 @@ func newSessions(t *testing.T, f testbed.Endpoint) map[string]int {
 	return o.PerNode
 }
 
-func TestCaddyFollowsTheAddressesOfAName(t *testing.T) {
+func TestCaddyFollowsDynamicAUpstreams(t *testing.T) {
+	t.Parallel()
 	testNodesAreFoundByName(t, func(resolver, port string) testbed.Caddy {
 		return caddyWithDynamicUpstreams("dynamic a {\nname " + testbed.NodesName + "\nport " + port + "\nrefresh 100ms\nresolvers " + resolver + "\nversions ipv4\n}")
 	})
 }
 
-func TestCaddyFollowsTheServicesOfAName(t *testing.T) {
+func TestCaddyFollowsDynamicSRVUpstreams(t *testing.T) {
+	t.Parallel()
 	testNodesAreFoundByName(t, func(resolver, _ string) testbed.Caddy {
 		return caddyWithDynamicUpstreams(
 			"dynamic srv "+testbed.NodesService+" {\nrefresh 100ms\nresolvers "+resolver+"\n}",

@@ -17,11 +17,11 @@ import (
 	"github.com/eio-affinity/affinity/internal/testbed"
 )
 
-func TestCaddyBearsBrokenHandshakes(t *testing.T) {
+func TestCaddyWithstandsBrokenHandshakes(t *testing.T) {
 	testBrokenHandshakes(t, testbed.CaddyShorthand.ExpectingErrors(testbed.BadGateway))
 }
 
-func TestTraefikBearsBrokenHandshakes(t *testing.T) {
+func TestTraefikWithstandsBrokenHandshakes(t *testing.T) {
 	testBrokenHandshakes(t, testbed.TraefikWithDebugAddress(t, nil))
 }
 

@@ -19,11 +19,11 @@ import (
 // endlessSize is how much a node answers to a handshake that never ends.
 const endlessSize = 1 << 30
 
-func TestCaddyBearsAnEndlessHandshake(t *testing.T) {
+func TestCaddyStreamsAnEndlessHandshake(t *testing.T) {
 	testEndlessHandshakes(t, testbed.CaddyShorthand)
 }
 
-func TestTraefikBearsAnEndlessHandshake(t *testing.T) {
+func TestTraefikStreamsAnEndlessHandshake(t *testing.T) {
 	testEndlessHandshakes(t, testbed.TraefikPlugin)
 }
 

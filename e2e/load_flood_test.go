@@ -26,7 +26,7 @@ const (
 // milliseconds without a sign of life.
 const shortLived = "short"
 
-func TestCaddyBearsAFloodOfHandshakes(t *testing.T) {
+func TestCaddyWithstandsAFloodOfHandshakes(t *testing.T) {
 	t.Run("with room for few sessions", func(t *testing.T) {
 		h := caddyForFlood()
 		h.GlobalOptions = fmt.Sprintf("affinity {\nmax_sessions %d\n}", fewSessions)
@@ -46,7 +46,7 @@ func testFloodOfMany(t *testing.T, h testbed.Proxy, like testbed.Variant, warnin
 	bearWaves(t, s, "3", "", testbed.FromEnvironment(t, floodLearned, 4000))
 	assertLearned(t, s, s.Handshakes(t, "3", "", 1000), fewSessions)
 	s.AssertBystandersUnharmed(t)
-	assert.Contains(t, s.Program.Log.String(), warning)
+	assert.Contains(t, s.Program.Output.String(), warning)
 }
 
 // testFloodOfAll floods the table that there is by default, beside sessions that
@@ -57,7 +57,7 @@ func testFloodOfAll(t *testing.T, h testbed.Proxy, warning string) {
 	bearWaves(t, s, "3", shortLived, testbed.FromEnvironment(t, floodLearned, 4000))
 	assertLearned(t, s, s.Handshakes(t, "3", "", 1000), core.DefaultMaxSessions)
 	s.AssertBystandersUnharmed(t)
-	assert.NotContains(t, s.Program.Log.String(), warning)
+	assert.NotContains(t, s.Program.Output.String(), warning)
 }
 
 // caddyForFlood says in each reply what its node was chosen by.
@@ -67,7 +67,7 @@ func caddyForFlood() testbed.Caddy {
 	return h
 }
 
-func TestTraefikBearsAFloodOfHandshakes(t *testing.T) {
+func TestTraefikWithstandsAFloodOfHandshakes(t *testing.T) {
 	t.Run("with room for few sessions", func(t *testing.T) {
 		h := testbed.TraefikWithDebugAddress(t, object{"maxSessions": fewSessions})
 		h.ExpectedErrors = []string{"raise maxSessions"}
@@ -79,7 +79,7 @@ func TestTraefikBearsAFloodOfHandshakes(t *testing.T) {
 	})
 }
 
-// bearWaves opens so many sessions as fast as the host lets it, and drops them,
+// bearWaves opens so many sessions as fast as the proxy lets it, and drops them,
 // three times. The last time leaves nothing behind, or less of each handshake
 // than half of its session ID, which is long: what the bystanders need comes and goes, and
 // what stays does not go.
@@ -101,7 +101,7 @@ func bearWaves(t *testing.T, s *testbed.Attack, version, lifetime string, handsh
 	assert.Less(t, has.Peak, had.Peak+had.Peak/2, "memory after one more wave")
 }
 
-// requireNoConnections waits until the host has closed its connections to the
+// requireNoConnections waits until the proxy has closed its connections to the
 // fake nodes, each of which has buffers.
 func requireNoConnections(t *testing.T) {
 	t.Helper()
@@ -119,7 +119,7 @@ func assertLearned(t *testing.T, s *testbed.Attack, sids []string, most int) {
 		e.SID = sid
 		r := e.Do(t, http.MethodPost, "", nil)
 		// Caddy says so, and Traefik gives the node the cookie.
-		if r.Header.Get("X-By") == "learned" || strings.HasPrefix(r.Header.Get("X-Cookie"), testbed.InnerCookie+"=") {
+		if r.Header.Get("X-Reason") == "learned" || strings.HasPrefix(r.Header.Get("X-Cookie"), testbed.InnerCookie+"=") {
 			learned++
 		}
 	}

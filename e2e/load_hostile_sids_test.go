@@ -13,11 +13,11 @@ import (
 	"github.com/eio-affinity/affinity/internal/testbed"
 )
 
-func TestCaddyBearsHostileSids(t *testing.T) {
+func TestCaddyWithstandsHostileSessionIDs(t *testing.T) {
 	testHostileSids(t, testbed.CaddySettingCookie("cookie"), 16<<10)
 }
 
-func TestTraefikBearsHostileSids(t *testing.T) {
+func TestTraefikWithstandsHostileSessionIDs(t *testing.T) {
 	testHostileSids(t, testbed.TraefikWithDebugAddress(t, object{"exposeCookie": true}), 1<<20)
 }
 
@@ -26,8 +26,8 @@ func TestTraefikBearsHostileSids(t *testing.T) {
 // "AAAAAAAAAAA" for one that no node has; "N" is what is left of that.
 var hostileSids = []struct {
 	name, sid string
-	arrives   string // as which session ID, unless the host refuses it
-	refused   bool   // by the host, for what it is: with 400
+	arrives   string // as which session ID, unless the proxy refuses it
+	refused   bool   // by the proxy, for what it is: with 400
 }{
 	{name: "no tag", sid: testbed.PlainSID, arrives: testbed.PlainSID},
 	{name: "a tag", sid: "T." + testbed.PlainSID, arrives: testbed.PlainSID},
@@ -65,7 +65,7 @@ var hostileSids = []struct {
 // hostileCookies are what a client may put where its cookie belongs.
 var hostileCookies = []struct {
 	cookie  string
-	refused bool // by the host, for what it is: with 400
+	refused bool // by the proxy, for what it is: with 400
 }{
 	{"T\rX-Injected: yes", true},
 	{"T\x00", true},
@@ -83,7 +83,7 @@ var hostileCookies = []struct {
 // that are to notice nothing. What reaches a node is one request with the path
 // and the headers that it had.
 //
-// In front of a body the host takes so many bytes, and up to 4 KiB more. What is
+// In front of a body the proxy takes so many bytes, and up to 4 KiB more. What is
 // longer it refuses with 431.
 func testHostileSids(t *testing.T, h testbed.Proxy, takes int) {
 	t.Helper()

@@ -16,11 +16,11 @@ import (
 	"github.com/eio-affinity/affinity/internal/testbed"
 )
 
-func TestCaddyTakesNoNodeForDeadThatClientsLeave(t *testing.T) {
+func TestCaddyDoesNotBlameANodeWhenClientsLeave(t *testing.T) {
 	testClientsLeave(t, testbed.CaddyShorthand)
 }
 
-func TestTraefikTakesNoNodeForDeadThatClientsLeave(t *testing.T) {
+func TestTraefikDoesNotBlameANodeWhenClientsLeave(t *testing.T) {
 	testClientsLeave(t, testbed.TraefikPlugin)
 }
 

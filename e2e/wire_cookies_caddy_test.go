@@ -13,7 +13,7 @@ import (
 	"github.com/eio-affinity/affinity/internal/testbed"
 )
 
-func TestCaddyGivesItsCookieOnTheWire(t *testing.T) {
+func TestCaddySetsItsCookie(t *testing.T) {
 	for _, s := range []testbed.Variant{testbed.Plain, testbed.SocketIO2} {
 		t.Run(s.Name, func(t *testing.T) {
 			nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, append([]string{"--trace"}, s.Flags...)...)
@@ -25,7 +25,7 @@ func TestCaddyGivesItsCookieOnTheWire(t *testing.T) {
 
 			opened := e.Do(t, http.MethodGet, "", nil)
 			assert.Equal(t, http.StatusOK, opened.StatusCode)
-			assert.Equal(t, "new", opened.Header.Get("X-By"))
+			assert.Equal(t, "new", opened.Header.Get("X-Reason"))
 			assert.Regexp(t, "^(private|no-store)$", opened.Header.Get("Cache-Control"))
 			mine := testbed.ProxyCookie(t, opened)
 
@@ -34,7 +34,7 @@ func TestCaddyGivesItsCookieOnTheWire(t *testing.T) {
 			for range 9 {
 				again := e.Do(t, http.MethodGet, "", http.Header{"Cookie": {"a=1; " + mine + "; b=2"}})
 				assert.Equal(t, http.StatusOK, again.StatusCode)
-				assert.Equal(t, "cookie", again.Header.Get("X-By"))
+				assert.Equal(t, "cookie", again.Header.Get("X-Reason"))
 				assert.Equal(t, opened.Header.Get("X-Node"), again.Header.Get("X-Node"))
 				assert.Equal(t, "a=1; b=2", again.Header.Get("X-Cookie"))
 				assert.Empty(t, testbed.CookiesNamed(again, testbed.InnerCookie))
@@ -43,18 +43,18 @@ func TestCaddyGivesItsCookieOnTheWire(t *testing.T) {
 	}
 }
 
-func TestCaddyGivesOneCookieWhenTheFirstNodeItTriesIsDead(t *testing.T) {
+func TestCaddySetsOneCookieAfterARetry(t *testing.T) {
 	nodes := testbed.StartNodes(t, []string{"a"}, "--trace")
 	h := testbed.CaddyShowingReason("cookie", "fallback first")
 	f := h.Serve(t, testbed.Site{Upstreams: append([]string{testbed.FreeAddress(t)}, testbed.Addresses(nodes)...)})[0]
 
 	opened := testbed.NewEngine(t, f).HandshakeBound(t)
 	again := testbed.NewEngine(t, f).Do(t, http.MethodGet, "", http.Header{"Cookie": {testbed.ProxyCookie(t, opened)}})
-	assert.Equal(t, "cookie", again.Header.Get("X-By"))
+	assert.Equal(t, "cookie", again.Header.Get("X-Reason"))
 	assert.Empty(t, again.Header.Values("Set-Cookie"))
 }
 
-func TestCaddyGivesAnotherCookieWhenTheNodeIsDead(t *testing.T) {
+func TestCaddyReplacesTheCookieOfADeadNode(t *testing.T) {
 	nodes := testbed.StartNodes(t, []string{"a", "b"}, "--trace")
 	f := testbed.CaddyShowingReason("cookie", "fail_duration 10m").Serve(t, testbed.Site{Upstreams: testbed.Addresses(nodes)})[0]
 	e := testbed.NewEngine(t, f)
@@ -68,17 +68,17 @@ func TestCaddyGivesAnotherCookieWhenTheNodeIsDead(t *testing.T) {
 
 	again := testbed.NewEngine(t, f).Do(t, http.MethodGet, "", http.Header{"Cookie": {mine}})
 	assert.Equal(t, http.StatusOK, again.StatusCode)
-	assert.Equal(t, "new", again.Header.Get("X-By"))
+	assert.Equal(t, "new", again.Header.Get("X-Reason"))
 	assert.NotEqual(t, mine, testbed.ProxyCookie(t, again))
 
 	// The session is lost, which is no reason to be given a cookie.
 	lost := e.Do(t, http.MethodGet, "", http.Header{"Cookie": {mine}})
 	assert.Equal(t, http.StatusBadRequest, lost.StatusCode)
-	assert.Equal(t, "upstream_unhealthy", lost.Header.Get("X-By"))
+	assert.Equal(t, "upstream_unhealthy", lost.Header.Get("X-Reason"))
 	assert.Empty(t, lost.Header.Values("Set-Cookie"))
 }
 
-func TestCaddyTakesItsCookieOutOfTheRequest(t *testing.T) {
+func TestCaddyRemovesItsCookieFromRequests(t *testing.T) {
 	f := testbed.CaddyShowingReason("cookie").Serve(t, testbed.Site{Upstreams: []string{testbed.StartMirror(t)}})[0]
 	tag := testbed.TagOf(t, f)
 	mine := testbed.InnerCookie + "=" + tag
@@ -97,7 +97,7 @@ func TestCaddyTakesItsCookieOutOfTheRequest(t *testing.T) {
 	})
 }
 
-func TestCaddyTakesThePrefixOutOfTheRequest(t *testing.T) {
+func TestCaddyRemovesThePrefixFromRequests(t *testing.T) {
 	h := testbed.CaddyShowingReason("cookie " + nodeCookie + " {\nmode prefix\n}")
 	f := h.Serve(t, testbed.Site{Upstreams: []string{testbed.StartMirror(t)}})[0]
 	tag := testbed.TagOf(t, f)
@@ -125,7 +125,7 @@ type cookieCase struct {
 }
 
 // testCookiesArrive checks what becomes of the cookies of requests that open no
-// session, so that the mirror behind the front tells.
+// session, so that the mirror behind the endpoint tells.
 func testCookiesArrive(t *testing.T, f testbed.Endpoint, cases []cookieCase) {
 	t.Helper()
 	e := testbed.NewEngine(t, f)
@@ -135,12 +135,12 @@ func testCookiesArrive(t *testing.T, f testbed.Endpoint, cases []cookieCase) {
 			var got testbed.MirroredRequest
 			require.NoError(t, json.Unmarshal([]byte(r.Text), &got), "reading %q", r.Text)
 			assert.Equal(t, tc.arrives, got.Cookies)
-			assert.Equal(t, tc.reason, r.Header.Get("X-By"))
+			assert.Equal(t, tc.reason, r.Header.Get("X-Reason"))
 		})
 	}
 }
 
-func TestCaddyPrefixesTheCookieOfTheNodesOnTheWire(t *testing.T) {
+func TestCaddyPrefixesTheCookieOfTheNodes(t *testing.T) {
 	for _, tc := range []struct {
 		nodes         testbed.Variant
 		flag          string // that makes them set the cookie

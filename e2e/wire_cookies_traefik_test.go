@@ -84,7 +84,7 @@ func pageCookie(t *testing.T, f testbed.Endpoint) string {
 	return testbed.ProxyCookie(t, testbed.Reply{Response: resp})
 }
 
-func TestTraefikTakesNoCookieFromAHandshake(t *testing.T) {
+func TestTraefikIgnoresTheCookieOfAHandshake(t *testing.T) {
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--trace")
 	dead := testbed.FreeAddress(t)
 	h := testbed.Traefik{Chain: []string{testbed.RetryMiddleware, testbed.PluginMiddleware}}
@@ -134,7 +134,7 @@ func TestTraefikAvoidsTheServerOfAnExposedCookieOnceItsHealthCheckFails(t *testi
 	assert.Equal(t, testbed.StickyCookieOf(nodes[1].Addr), testbed.ProxyCookie(t, r))
 }
 
-func TestTraefikLeavesItsCookieToTheClientWhenTold(t *testing.T) {
+func TestTraefikSetsItsCookieWithExposeCookie(t *testing.T) {
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"})
 	f := testbed.TraefikWith(object{"exposeCookie": true}).Serve(t, testbed.Site{Upstreams: testbed.Addresses(nodes)})[0]
 
@@ -154,7 +154,7 @@ func TestTraefikLeavesItsCookieToTheClientWhenTold(t *testing.T) {
 
 // A cookie of the node that was tried first and is dead would bring the client
 // to it again.
-func TestTraefikGivesTheCookieOfTheNodeThatAnswers(t *testing.T) {
+func TestTraefikSetsTheCookieOfTheServerThatAnswers(t *testing.T) {
 	for _, chain := range [][]string{{testbed.RetryMiddleware, testbed.PluginMiddleware}, {testbed.PluginMiddleware, testbed.RetryMiddleware}} {
 		t.Run(strings.Join(chain, " before "), func(t *testing.T) {
 			nodes := testbed.StartNodes(t, []string{"a"}, "--trace")

@@ -13,10 +13,10 @@ import (
 	"github.com/eio-affinity/affinity/internal/testbed"
 )
 
-// TestCaddyLeavesDotsInSessionIDsThatItDidNotBind has a node that makes session
+// TestCaddyDoesNotStripSessionIDsThatItDidNotTag has a node that makes session
 // IDs with dots: too long to be bound, and of sessions that were opened past the
 // proxy, as before it was there.
-func TestCaddyLeavesDotsInSessionIDsThatItDidNotBind(t *testing.T) {
+func TestCaddyDoesNotStripSessionIDsThatItDidNotTag(t *testing.T) {
 	for name, tc := range map[string]struct {
 		length int
 		past   bool // the session is opened past the proxy
@@ -43,7 +43,7 @@ func TestCaddyLeavesDotsInSessionIDsThatItDidNotBind(t *testing.T) {
 	}
 }
 
-func TestTraefikLeavesSessionIDsAloneThatItDidNotBind(t *testing.T) {
+func TestTraefikDoesNotStripSessionIDsThatItDidNotTag(t *testing.T) {
 	f := testbed.TraefikPlugin.Serve(t, testbed.Site{Upstreams: []string{testbed.StartMirror(t)}})[0]
 	jwt := "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9." + longText(300) + ".c2lnbmF0dXJl"
 	for _, sid := range []string{
@@ -76,7 +76,7 @@ func longText(length int) string {
 }
 
 // What an Engine.IO client has for its id is the session ID that it was given.
-func TestTraefikChangesTheIDOfEngineIOClientsButNotUnderSidLearn(t *testing.T) {
+func TestTraefikChangesTheIDOfEngineIOClientsExceptWithSidLearn(t *testing.T) {
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--trace")
 	for sid, want := range map[string]string{"auto": testbed.TraefikPlugin.Tag() + `\.[A-Za-z0-9_-]{20}`, "learn": `[A-Za-z0-9_-]{20}`} {
 		e := testbed.NewEngine(t, traefikSID(sid).Serve(t, testbed.Site{Upstreams: testbed.Addresses(nodes)})[0])
@@ -90,7 +90,7 @@ func TestTraefikChangesTheIDOfEngineIOClientsButNotUnderSidLearn(t *testing.T) {
 
 // Servers take a request without EIO for one of Engine.IO 3. To the plugin it is
 // anybody's.
-func TestTraefikDoesNotHoldSessionsOfRequestsWithoutEIO(t *testing.T) {
+func TestTraefikLosesSessionsOfRequestsWithoutEIO(t *testing.T) {
 	nodes := testbed.StartNodes(t, []string{"a", "b"}, "--trace", "--allow-eio3")
 	f := testbed.TraefikPlugin.Serve(t, testbed.Site{Upstreams: testbed.Addresses(nodes)})[0]
 	get := func(query string) testbed.Reply {

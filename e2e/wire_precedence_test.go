@@ -43,11 +43,11 @@ func traefikPrecedence(e precedence) testbed.Proxy {
 	return testbed.TraefikWith(object{"sid": e.sid, "exposeCookie": true})
 }
 
-func TestCaddyTrustsTheSessionIDBeforeTheCookie(t *testing.T) {
+func TestCaddyPrefersTheSessionIDToTheCookie(t *testing.T) {
 	testSessionBeforeCookie(t, caddyPrecedence)
 }
 
-func TestTraefikTrustsTheSessionIDBeforeTheCookie(t *testing.T) {
+func TestTraefikPrefersTheSessionIDToTheCookie(t *testing.T) {
 	testSessionBeforeCookie(t, traefikPrecedence)
 }
 
@@ -79,11 +79,11 @@ func testSessionBeforeCookie(t *testing.T, h func(precedence) testbed.Proxy) {
 	}
 }
 
-func TestCaddyTrustsTheCookieOfASessionThatItDoesNotKnow(t *testing.T) {
+func TestCaddyUsesTheCookieForAnUnknownSession(t *testing.T) {
 	testCookieOfUnknownSession(t, caddyPrecedence)
 }
 
-func TestTraefikTrustsTheCookieOfASessionThatItDoesNotKnow(t *testing.T) {
+func TestTraefikUsesTheCookieForAnUnknownSession(t *testing.T) {
 	testCookieOfUnknownSession(t, traefikPrecedence)
 }
 

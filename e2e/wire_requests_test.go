@@ -14,7 +14,7 @@ import (
 
 // The node is asked what the client asked, but for the tag, which it sees
 // nowhere in the query.
-func TestTraefikHandsOnTheRequest(t *testing.T) {
+func TestTraefikChangesOnlyTheSessionIDOfARequest(t *testing.T) {
 	f := testbed.TraefikPlugin.Serve(t, testbed.Site{Upstreams: []string{testbed.StartMirror(t)}})[0]
 	e := testbed.NewEngine(t, f)
 	e.HandshakeBound(t)

@@ -11,7 +11,7 @@ import (
 	"github.com/eio-affinity/affinity/internal/testbed"
 )
 
-func TestCaddyBindsTheSidOnTheWire(t *testing.T) {
+func TestCaddyTagsTheSessionID(t *testing.T) {
 	testSidOnTheWire(t, testbed.CaddyShorthand)
 }
 
@@ -116,11 +116,11 @@ func testCompressedSession(t *testing.T, h testbed.Proxy, s testbed.Variant) {
 	}
 }
 
-func TestTraefikBindsTheSidOnTheWire(t *testing.T) {
+func TestTraefikTagsTheSessionID(t *testing.T) {
 	testSidOnTheWire(t, testbed.TraefikPlugin)
 }
 
-func TestTraefikBindsTheSidOnTheWireToEachLevel(t *testing.T) {
+func TestTraefikTagsTheSessionIDForEachLevel(t *testing.T) {
 	testSidOnTheWire(t, testbed.Traefik{Chain: testbed.TraefikPlugin.Chain, Nested: true})
 }
 
