@@ -84,7 +84,7 @@ soak: deps build bin/traefik ## Hold SOAK_SESSIONS real sessions (default 1000) 
 flood: deps build bin/traefik ## Flood each proxy with waves of FLOOD_TAGGED (default 30000) and FLOOD_LEARNED (default 10000) handshakes
 	@echo "==> Flooding each proxy with handshakes"
 	@FLOOD_TAGGED=$(FLOOD_TAGGED) FLOOD_LEARNED=$(FLOOD_LEARNED) $(AS_XCADDY) \
-		go test -run BearsAFloodOfHandshakes -count=1 -v -timeout 30m ./e2e
+		go test -run WithstandsAFloodOfHandshakes -count=1 -v -timeout 30m ./e2e
 
 .PHONY: lint
 lint: bin/golangci-lint ## Check the code, its format, and every go.mod

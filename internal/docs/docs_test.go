@@ -80,7 +80,7 @@ func TestLinksResolve(t *testing.T) {
 // example `Test{Caddy,Traefik}HoldsSessions/polling`.
 func TestTestsThatAreNamedExist(t *testing.T) {
 	tests := testNames(t)
-	sources := testSources(t)
+	sources := goSources(t)
 	named := regexp.MustCompile("`(Test[^` ]*)`")
 	for _, file := range files(t) {
 		if file == "CHANGELOG.md" {
@@ -146,11 +146,11 @@ func testNames(t *testing.T) []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
-// testSources returns the text of all tests of the project.
-func testSources(t *testing.T) string {
+// goSources returns the text of all Go files of the project.
+func goSources(t *testing.T) string {
 	t.Helper()
 	var sources strings.Builder
-	goFiles(t, "_test.go", func(path string) { sources.WriteString(readPath(t, path)) })
+	goFiles(t, ".go", func(path string) { sources.WriteString(readPath(t, path)) })
 	return sources.String()
 }
 
