@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/eio-affinity/affinity/internal/docs"
+	"github.com/eio-affinity/affinity/internal/testbed"
 )
 
 // Whoever follows the README, on either proxy, sees what it says.
@@ -29,20 +30,20 @@ func TestReadmeCheckPrintsWhatTheReadmeSays(t *testing.T) {
 	}
 
 	t.Run("Caddy", func(t *testing.T) {
-		nodes := startNodes(t, []string{"a", "b", "c"})
-		f := front{url: "http://" + freeAddress(t)}
-		caddyfile := replaced(t, readmeBlock(t, "caddyfile", "", ":8080"), ":8080", f.url)
+		nodes := testbed.StartNodes(t, []string{"a", "b", "c"})
+		f := testbed.Endpoint{URL: "http://" + testbed.FreeAddress(t)}
+		caddyfile := replaced(t, readmeBlock(t, "caddyfile", "", ":8080"), ":8080", f.URL)
 		for i, n := range nodes {
-			caddyfile = replaced(t, caddyfile, fmt.Sprintf("node%d:3000", i+1), n.addr)
+			caddyfile = replaced(t, caddyfile, fmt.Sprintf("node%d:3000", i+1), n.Addr)
 		}
-		startCaddy(t, caddyfile, f)
-		_, body := f.read(t, path)
+		testbed.StartCaddy(t, caddyfile, f)
+		_, body := f.Fetch(t, path)
 		assert.Regexp(t, want(`[\w-]{11}`), body)
 	})
 
 	t.Run("Traefik", func(t *testing.T) { // whose Compose file has a test of its own
-		f := traefikPlugin.serve(t, site{upstreams: addresses(startNodes(t, []string{"a", "b", "c"}))})[0]
-		_, body := f.read(t, path)
+		f := testbed.TraefikPlugin.Serve(t, testbed.Site{Upstreams: testbed.Addresses(testbed.StartNodes(t, []string{"a", "b", "c"}))})[0]
+		_, body := f.Fetch(t, path)
 		assert.Regexp(t, want(`[\da-f]{16}`), body)
 	})
 }
