@@ -1,6 +1,6 @@
 // Command demo shows session affinity at work: it starts real Socket.IO nodes
-// and one Caddy in front of them, and serves a page whose sessions say, live,
-// which node they talk to. `make demo` builds what it needs and runs it.
+// and one Caddy in front of them, and serves a page that shows, live, which node each
+// session talks to. `make demo` builds what it needs and runs it.
 package main
 
 import (

@@ -76,7 +76,7 @@ func (d *runningDemo) checkNothingLeft(t *testing.T) {
 }
 
 // processes are the live processes that carry the demo's mark. Where there is
-// no /proc it finds none, and the ports must tell.
+// no /proc it finds none, and only the ports are checked.
 func (d *runningDemo) processes(t *testing.T) []string {
 	t.Helper()
 	environs, err := filepath.Glob("/proc/[0-9]*/environ")

@@ -9,15 +9,14 @@ import (
 	"github.com/eio-affinity/affinity/internal/testbed"
 )
 
-// tieredCaddy is two tiers of Caddy with this module: each tier binds a session
-// for itself, so that a client's session ID has two tags, and every proxy takes
-// its own off again.
+// tieredCaddy is two tiers of Caddy with this module. Each tier adds a tag, so
+// that a client's session ID has two, and strips its own.
 type tieredCaddy struct {
 	outer, inner testbed.Caddy
 }
 
-// Serve starts an outer Caddy in front of two inner ones, which have half of the
-// site's nodes each.
+// Serve starts an outer Caddy in front of two inner ones, each of which has
+// half of the site's nodes.
 func (h tieredCaddy) Serve(t *testing.T, sites ...testbed.Site) []testbed.Endpoint {
 	t.Helper()
 	endpoints := make([]testbed.Endpoint, len(sites))
@@ -50,7 +49,7 @@ func TestCaddyHoldsSessionsInTwoTiersOf(t *testing.T) {
 	}
 }
 
-// testTiers runs a crowd over each of the transports at once, on four nodes
+// testTiers runs clients over each of the transports at once, on four nodes
 // behind two tiers.
 func testTiers(t *testing.T, h testbed.Proxy, like testbed.Variant) {
 	t.Helper()
@@ -75,11 +74,12 @@ func TestCaddyTagsTheSessionIDInEachTier(t *testing.T) {
 	}
 }
 
-// oneCaddy is two tiers in one process, a site in front of two others.
+// oneCaddy is two tiers in one process: a site in front of two others.
 type oneCaddy struct {
 	testbed.Caddy
 }
 
+// Serve implements [testbed.Proxy].
 func (h oneCaddy) Serve(t *testing.T, sites ...testbed.Site) []testbed.Endpoint {
 	t.Helper()
 	half := len(sites[0].Upstreams) / 2

@@ -9,8 +9,8 @@ import (
 	"github.com/eio-affinity/affinity/internal/testbed"
 )
 
-// One child of a weighted service has a single server, and so no need of a
-// sticky cookie.
+// One child of a weighted service has a single server, and so needs no sticky
+// cookie.
 func TestTraefikHoldsSessionsOfAWeightedServiceWithAChildWithoutAStickyCookie(t *testing.T) {
 	h := testbed.Traefik{Chain: testbed.TraefikPlugin.Chain, Nested: true, ExpectedErrors: []string{`sets no sticky cookie`}}
 	h.Change = func(http object) {
@@ -39,8 +39,8 @@ func TestTraefikHoldsSessionsOfAWeightedServiceWithAChildWithoutAStickyCookie(t 
 	assert.Equal(t, 1, r.CountLogged("sticky cookie"))
 }
 
-// Nodes of Socket.IO 2 set the cookie io. Who gives Traefik's that name too gets
-// its sessions held, and is told.
+// Nodes of Socket.IO 2 set the cookie io. With the same name for the sticky
+// cookie, sessions hold, and the plugin logs a warning.
 func TestTraefikHoldsSessionsOfNodesThatSetACookieOfTheSameName(t *testing.T) {
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--cookie")
 	h := testbed.TraefikPlugin

@@ -14,8 +14,7 @@ import (
 	"github.com/eio-affinity/affinity/internal/testbed"
 )
 
-// middlewares has a middleware for each name, beside those that a chain may have
-// anyway.
+// middlewares adds middlewares to those that a chain may always have.
 func middlewares(more object) func(http object) {
 	return func(http object) {
 		maps.Copy(http["middlewares"].(object), more)
@@ -28,7 +27,7 @@ var prefixes = middlewares(object{
 	"add":   object{"addPrefix": object{"prefix": "/app"}},
 })
 
-// What changes the path changes the query's place too.
+// Middlewares that change the path may change the query's position too.
 func TestTraefikHoldsSessionsWithMiddlewaresThatChangeThePath(t *testing.T) {
 	inner := testbed.Variant{Flags: []string{"--path", "/app/socket.io"}, Messages: 6}
 	nodes := inner.StartNodes(t, "a", "b", "c")
@@ -43,12 +42,11 @@ func TestTraefikHoldsSessionsWithMiddlewaresThatChangeThePath(t *testing.T) {
 	}
 }
 
-// The middleware is at an entry point and at a router, say.
+// The middleware may be at an entry point and at a router, for example.
 func TestTraefikHoldsSessionsWithThePluginTwice(t *testing.T) {
 	for _, s := range []testbed.Variant{testbed.Plain.Small(), testbed.SocketIO2.Small()} {
 		t.Run(s.Name, func(t *testing.T) {
 			nodes := s.StartNodes(t, "a", "b", "c")
-			// Its log may have no warning: see assertTraefikLogClean.
 			f := testbed.Traefik{Chain: []string{testbed.PluginMiddleware, testbed.PluginMiddleware}}.Serve(t, s.SiteOf(nodes))[0]
 			s.RunHeld(t, f, testbed.Transports[:2]...).AssertBalanced(t, nodes)
 		})
@@ -83,7 +81,7 @@ func TestTraefikHoldsSessionsWithErrorPages(t *testing.T) {
 	}
 }
 
-// Whatever the service behind the mirror says, nobody hears it.
+// Traefik drops the replies of the service that gets the mirrored requests.
 func TestTraefikHoldsSessionsOfAMirroredService(t *testing.T) {
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"})
 	var mirrored, bound atomic.Int64

@@ -12,8 +12,8 @@ import (
 	"github.com/eio-affinity/affinity/internal/testbed"
 )
 
-// What a user may set up in Traefik itself, each over the transports to which
-// it makes a difference.
+// These are options of Traefik itself, each with the transports to which it
+// makes a difference.
 func TestTraefikHoldsSessionsBehind(t *testing.T) {
 	polling, upgrading, socket := testbed.Transports[0], testbed.Transports[1], testbed.Transports[2]
 	const plugin, retry, compress = testbed.PluginMiddleware, testbed.RetryMiddleware, testbed.CompressMiddleware
@@ -48,17 +48,18 @@ func TestTraefikHoldsSessionsWithAnAccessLog(t *testing.T) {
 	assert.GreaterOrEqual(t, strings.Count(string(logged), "transport=polling"), 60, "polls in the access log")
 }
 
-// A hundred sockets talk while others open and upgrade sessions beside them.
+// A hundred clients with WebSockets send messages while others open and upgrade
+// sessions.
 func TestTraefikHoldsAHundredSockets(t *testing.T) {
 	const sockets = 100
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"})
 	f := testbed.TraefikPlugin.Serve(t, testbed.Plain.SiteOf(nodes))[0]
 
-	talking := testbed.Clients{
+	active := testbed.Clients{
 		URL: f.URL, Count: sockets, Transports: []string{"polling", "websocket"},
 		Messages: 2, MaxBytes: 2000, Mode: testbed.Continuous, Pause: 50,
 	}.Start(t)
-	talking.RequireReady(t)
+	active.RequireReady(t)
 	for _, transport := range testbed.Transports {
 		beside := testbed.Variant{Messages: 2}.ClientsOf(f, transport)
 		beside.MaxBytes = 2000
@@ -66,7 +67,7 @@ func TestTraefikHoldsAHundredSockets(t *testing.T) {
 		o.AssertHeld(t)
 		o.AssertBalanced(t, nodes)
 	}
-	o := talking.Finish(t)
+	o := active.Finish(t)
 	o.AssertHeld(t)
 	o.AssertBalanced(t, nodes)
 	assert.Equal(t, sockets, o.FinalTransports["websocket"], "sockets at the end, of %v", o.FinalTransports)

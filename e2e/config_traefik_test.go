@@ -30,7 +30,7 @@ func TestTraefikReportsInvalidOptions(t *testing.T) {
 			h.Options, h.ExpectedErrors = tc.options, []string{tc.says[0]}
 			r := h.Start(t, testbed.Site{Upstreams: testbed.Addresses(nodes)})
 			r.RequireLogged(t, tc.says...)
-			// Traefik goes on without the router.
+			// Traefik runs without the router.
 			testbed.RequireEventually(t, "the router is gone", func() bool {
 				resp, err := r.Endpoints[0].Get("/health")
 				return err == nil && resp.StatusCode == http.StatusNotFound
@@ -39,8 +39,8 @@ func TestTraefikReportsInvalidOptions(t *testing.T) {
 	}
 }
 
-// Without a sticky cookie there is nothing to bind. Traefik's log says so once
-// for all of the sessions, and the sessions open all the same.
+// Without a sticky cookie the plugin has no tag. It logs one warning, and
+// sessions open all the same.
 func TestTraefikWarnsOnceWithoutAStickyCookie(t *testing.T) {
 	nodes := testbed.StartNodes(t, []string{"a"})
 	h := testbed.TraefikPlugin

@@ -16,7 +16,7 @@ func TestCaddyOpensSessionsBesideADeadNode(t *testing.T) {
 }
 
 // testSessionsOpenBesideDeadNode has one of the upstreams refuse connections.
-// Nobody who connects may notice.
+// Every client gets a session on the others.
 func testSessionsOpenBesideDeadNode(t *testing.T, h testbed.Proxy) {
 	t.Helper()
 	nodes := testbed.StartNodes(t, []string{"a", "b"})
@@ -43,7 +43,7 @@ func TestTraefikOpensSessionsBesideADeadNodeWithRetry(t *testing.T) {
 	}
 }
 
-// Traefik goes back to the main service as soon as it is up, whatever cookie a
+// Traefik returns to the main service as soon as it is up, whatever cookie a
 // request has.
 func TestTraefikLosesSessionsOfAFailoverServiceWhenTheMainOneReturns(t *testing.T) {
 	t.Parallel()
@@ -76,7 +76,8 @@ func TestTraefikLosesSessionsOfAFailoverServiceWhenTheMainOneReturns(t *testing.
 	assert.Empty(t, lost.Header.Values("Set-Cookie"))
 }
 
-// eventuallyOpenSessionOn is OpenSessionOn for a node that another one may answer for at first.
+// eventuallyOpenSessionOn is testbed.OpenSessionOn for a node in whose place
+// another one may answer at first.
 func eventuallyOpenSessionOn(t *testing.T, f testbed.Endpoint, name string) *testbed.Engine {
 	t.Helper()
 	testbed.RequireEventually(t, "a session on node "+name, func() bool {

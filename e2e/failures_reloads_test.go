@@ -20,7 +20,7 @@ type reloadCase struct {
 	name             string
 	sid              string // the option. Default: auto
 	variant          testbed.Variant
-	part             int // of the reloads: this case has one in so many, but at least 3
+	part             int // the number of reloads is divided by this
 	polling, sockets int // clients
 }
 
@@ -149,7 +149,7 @@ func reloadsWithOneNode(t *testing.T, handler string) testbed.Result {
 // Polls that wait at a node while the config is replaced are answered afterwards.
 func TestCaddyAnswersWaitingPollsThroughReloads(t *testing.T) {
 	const clients, reloads = 20, 5
-	// No pings, as an answered ping is followed by a new poll.
+	// Without pings, as clients send a new poll after each.
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--ping-interval", "600000")
 	generation := 0
 	c := testbed.WithGeneration(testbed.CaddyShorthand, &generation)

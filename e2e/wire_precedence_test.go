@@ -8,7 +8,7 @@ import (
 	"github.com/eio-affinity/affinity/internal/testbed"
 )
 
-// precedence is a way in which a host knows the sessions of a version of
+// precedence is one way in which a proxy knows the sessions of a version of
 // Engine.IO.
 type precedence struct {
 	name    string
@@ -51,8 +51,8 @@ func TestTraefikPrefersTheSessionIDToTheCookie(t *testing.T) {
 	testSessionBeforeCookie(t, traefikPrecedence)
 }
 
-// testSessionBeforeCookie sends requests whose session is on one node and whose
-// cookie is another's.
+// testSessionBeforeCookie sends requests with a session on one node and the
+// cookie of another.
 func testSessionBeforeCookie(t *testing.T, h func(precedence) testbed.Proxy) {
 	t.Helper()
 	for _, by := range []precedence{tagged, learned, learnedV3} {
@@ -87,8 +87,8 @@ func TestTraefikUsesTheCookieForAnUnknownSession(t *testing.T) {
 	testCookieOfUnknownSession(t, traefikPrecedence)
 }
 
-// testCookieOfUnknownSession has one proxy learn sessions, and another, which
-// knows nothing of them, serve them.
+// testCookieOfUnknownSession has one proxy learn sessions, and sends their
+// requests to another.
 func testCookieOfUnknownSession(t *testing.T, h func(precedence) testbed.Proxy) {
 	t.Helper()
 	for _, by := range []precedence{learned, learnedV3} {
