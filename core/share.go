@@ -73,6 +73,24 @@ func (s *Share) Find(sid string, accept func(tag string) bool) (tag string) {
 	return ""
 }
 
+// peek returns the tag of a session's upstream, as Find does for any tag, but
+// does not renew the session: another site may use it.
+func (s *Share) peek(sid string) (tag string) {
+	t := s.table
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := t.now()
+	elem := t.bySID[sid]
+	for elem != nil {
+		found := elem.Value.(*session)
+		if found.expiry > now {
+			return found.tag
+		}
+		elem = found.next
+	}
+	return ""
+}
+
 // roundLifetime returns the lifetime unchanged, or up to twice as long if the
 // share has too many different ones.
 func (s *Share) roundLifetime(lifetime time.Duration) time.Duration {

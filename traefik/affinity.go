@@ -205,7 +205,7 @@ func serveSlowPath(a *Affinity, w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	reason, tag := core.Resolve(req, a.mode, a.form, a.sessions, nil)
-	if reason == core.ByTag {
+	if reason == core.ReasonTag {
 		req.Unbind(r, tag)
 	}
 	switch {

@@ -1,0 +1,50 @@
+package testbed
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// Attack is a proxy with two sites: one that hostile clients or nodes abuse,
+// and one beside it whose clients, which send messages all the while, must not
+// be harmed.
+type Attack struct {
+	Endpoint // of the attacked site
+
+	Bystanders Endpoint
+	nodes      []*Node
+	clients    ClientGroups
+	Before     MemoryUse
+}
+
+// StartAttack starts a proxy with fake nodes behind the attacked site and real
+// ones behind the other, and returns once the clients of that are connected.
+func StartAttack(t *testing.T, h Proxy, like Variant, fakes ...string) *Attack {
+	t.Helper()
+	s := &Attack{nodes: StartNodes(t, []string{"a", "b", "c"}, like.Flags...)}
+	endpoints := h.Serve(t, Site{Upstreams: fakes}, like.SiteOf(s.nodes))
+	s.Endpoint, s.Bystanders = endpoints[0], endpoints[1]
+	for _, transports := range [][]string{{"polling"}, {"polling", "websocket"}} {
+		const clients = 9
+		s.clients = append(s.clients, Clients{
+			URL: s.Bystanders.URL, Count: clients, Version: like.Version, Transports: transports, Messages: 2, MaxBytes: 2000,
+			Mode: Continuous, Pause: 50, WantSetCookies: s.Bystanders.CookiesFor(clients, transports),
+		}.Start(t))
+	}
+	for _, r := range s.clients {
+		r.RequireReady(t)
+	}
+	s.Before = s.Memory(t)
+	return s
+}
+
+// AssertBystandersUnharmed ends the attack and checks that no client of the
+// other site lost its session.
+func (s *Attack) AssertBystandersUnharmed(t *testing.T) {
+	t.Helper()
+	t.Logf("%s: %s had %s before the attack, and has %s after it", t.Name(), s.Program.Name, s.Before, s.Memory(t))
+	all := s.clients.FinishHeld(t)
+	all.AssertBalanced(t, s.nodes)
+	assert.True(t, s.Program.Running(), "%s has ended: %s", s.Program.Name, s.Program.Output.Tail())
+}
