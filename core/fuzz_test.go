@@ -100,7 +100,7 @@ func FuzzBindOpenPacket(f *testing.F) {
 	f.Add([]byte(`___eio[0]("\u0030{\"\ud83d\ude00\":1,\"sid\":\"a\"}");`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		before := string(body)
-		bound, sid, ok := BindOpenPacket(body, testTag)
+		bound, sid, ok := bindOpenPacket(body, testTag)
 		if string(body) != before {
 			t.Fatal("the slice of the caller was changed")
 		}
@@ -136,7 +136,7 @@ func unbound(bound []byte, packet openPacket) string {
 }
 
 // FuzzHandshakeRewriter checks that the client receives the result of
-// BindOpenPacket, or the unchanged response, in whatever pieces it is written.
+// bindOpenPacket, or the unchanged response, in whatever pieces it is written.
 func FuzzHandshakeRewriter(f *testing.F) {
 	for _, h := range readRecorded(f) {
 		f.Add(readBody(f, h.File), 200, 7, true)
@@ -169,7 +169,7 @@ func FuzzHandshakeRewriter(f *testing.F) {
 		}
 		want := body
 		if status == http.StatusOK {
-			want, _, _ = BindOpenPacket(body, testTag)
+			want, _, _ = bindOpenPacket(body, testTag)
 		}
 		if w.Code != status || !bytes.Equal(w.Body.Bytes(), want) {
 			t.Fatalf("got %d %q, want %d %q", w.Code, w.Body.Bytes(), status, want)

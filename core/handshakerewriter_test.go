@@ -151,12 +151,6 @@ func TestHandshakeRewriter(t *testing.T) {
 	}
 }
 
-func write(w http.ResponseWriter, s string) {
-	if n, err := w.Write([]byte(s)); err != nil || n != len(s) {
-		panic("the writer returned an error, or wrote too little")
-	}
-}
-
 func TestHandshakeRewriterSendsNothingWithoutAResponse(t *testing.T) {
 	w := &spy{ResponseRecorder: httptest.NewRecorder()}
 	rewriter := NewHandshakeRewriter(w, always(testTag))
@@ -280,26 +274,3 @@ func TestHandshakeRewriterCallsOnHeader(t *testing.T) {
 		}
 	}
 }
-
-// spy records the statuses and counts the flushes.
-type spy struct {
-	*httptest.ResponseRecorder
-	statuses []int
-	flushes  int
-}
-
-func (s *spy) WriteHeader(status int) {
-	s.statuses = append(s.statuses, status)
-	if status >= 200 {
-		s.ResponseRecorder.WriteHeader(status)
-	}
-}
-
-func (s *spy) Flush() { s.flushes++ }
-
-// failing is a writer whose client has closed the connection.
-type failing struct{ *httptest.ResponseRecorder }
-
-var errFailing = errors.New("the client has closed the connection")
-
-func (failing) Write([]byte) (int, error) { return 0, errFailing }

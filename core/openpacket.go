@@ -40,26 +40,8 @@ type openPacket struct {
 	digits lengthDigits
 }
 
-// BindOpenPacket prefixes the session ID in the body of a handshake response with
-// a tag, and corrects the packet's length where the encoding has one. It supports
-// the payload encodings of [Engine.IO 4], of [Engine.IO 3], string and binary,
-// and JSONP of both. It returns the new body and the session ID that the upstream
-// sent. It returns body unchanged and false if body does not begin with a
-// complete open packet, or if the session ID is empty, longer than 256 bytes, or
-// occurs twice.
-//
-// [Engine.IO 4]: https://github.com/socketio/engine.io-protocol/tree/v4#packet-encoding
-// [Engine.IO 3]: https://github.com/socketio/engine.io-protocol/tree/v3#encoding
-func BindOpenPacket(body []byte, tag string) (bound []byte, sid string, ok bool) {
-	packet, ok := findOpenPacket(body)
-	if !ok {
-		return body, "", false
-	}
-	return packet.bind(body, tag), packet.SID, true
-}
-
 // bind returns a copy of body, which p was found in, with a tag added to the
-// session ID.
+// session ID, and with the packet's length corrected if the encoding has one.
 func (p openPacket) bind(body []byte, tag string) []byte {
 	prefix := tag + separator
 	bound := make([]byte, 0, len(body)+len(prefix)+1) // the length may gain a digit
@@ -80,8 +62,14 @@ func mayBeginOpenPacket(first byte) bool {
 	return first >= '0' && first <= '9' || first == binaryString || first == jsonpHead[0]
 }
 
-// findOpenPacket finds the open packet at the start of a body of any encoding. It
-// reports false if there is none whose session ID can be bound.
+// findOpenPacket finds the open packet at the start of the body of a handshake
+// response. It supports the payload encodings of [Engine.IO 4], of [Engine.IO 3],
+// string and binary, and JSONP of both. It reports false if body does not begin
+// with a complete open packet, or if the session ID is empty, longer than 256
+// bytes, or occurs twice.
+//
+// [Engine.IO 4]: https://github.com/socketio/engine.io-protocol/tree/v4#packet-encoding
+// [Engine.IO 3]: https://github.com/socketio/engine.io-protocol/tree/v3#encoding
 func findOpenPacket(body []byte) (packet openPacket, ok bool) {
 	switch {
 	case OpenPacketPattern.Match(body):

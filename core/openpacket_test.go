@@ -48,15 +48,25 @@ func readBody(tb testing.TB, name string) []byte {
 	return body
 }
 
+// bindOpenPacket adds a tag to the open packet at the start of a body. It returns
+// the body unchanged and false if there is none.
+func bindOpenPacket(body []byte, tag string) (bound []byte, sid string, ok bool) {
+	packet, ok := findOpenPacket(body)
+	if !ok {
+		return body, "", false
+	}
+	return packet.bind(body, tag), packet.SID, true
+}
+
 func TestBindRecordedHandshakes(t *testing.T) {
 	for _, h := range readRecorded(t) {
 		h := h
 		t.Run(h.File+" from "+h.Server+" for "+h.Query, func(t *testing.T) {
 			body := readBody(t, h.File)
 			before := string(body)
-			bound, sid, ok := BindOpenPacket(body, testTag)
+			bound, sid, ok := bindOpenPacket(body, testTag)
 			if !ok || sid != h.SID {
-				t.Fatalf("BindOpenPacket: sid %q, %v, want %q", sid, ok, h.SID)
+				t.Fatalf("bindOpenPacket: sid %q, %v, want %q", sid, ok, h.SID)
 			}
 			if string(body) != before {
 				t.Error("the slice of the caller was changed")
@@ -118,7 +128,7 @@ func TestBindUnusualHandshakes(t *testing.T) {
 	for _, tc := range cases {
 		tc := tc
 		t.Run(tc.name, func(t *testing.T) {
-			bound, sid, ok := BindOpenPacket([]byte(tc.body), testTag)
+			bound, sid, ok := bindOpenPacket([]byte(tc.body), testTag)
 			if !ok || sid != tc.sid || string(bound) != tc.want {
 				t.Errorf("got  %q, sid %q, %v\nwant %q, sid %q", bound, sid, ok, tc.want, tc.sid)
 			}
@@ -126,7 +136,7 @@ func TestBindUnusualHandshakes(t *testing.T) {
 	}
 }
 
-func TestBindOpenPacketKeepsOtherBodies(t *testing.T) {
+func TestFindOpenPacketIgnoresOtherBodies(t *testing.T) {
 	whole := `0{"sid":"a"}`
 	cases := []struct{ name, body string }{
 		{"an empty body", ""},
@@ -170,7 +180,7 @@ func TestBindOpenPacketKeepsOtherBodies(t *testing.T) {
 	for _, tc := range cases {
 		tc := tc
 		t.Run(tc.name, func(t *testing.T) {
-			bound, sid, ok := BindOpenPacket([]byte(tc.body), testTag)
+			bound, sid, ok := bindOpenPacket([]byte(tc.body), testTag)
 			if ok || sid != "" || string(bound) != tc.body {
 				t.Errorf("got %q, sid %q, %v", bound, sid, ok)
 			}
@@ -178,10 +188,10 @@ func TestBindOpenPacketKeepsOtherBodies(t *testing.T) {
 	}
 }
 
-func TestBindOpenPacketHasNoLimit(t *testing.T) {
+func TestFindOpenPacketHasNoLimit(t *testing.T) {
 	body := `0{"sid":"a","x":"` + strings.Repeat("x", maxBuffered) + `"}`
-	if _, _, ok := BindOpenPacket([]byte(body), testTag); !ok {
-		t.Error("BindOpenPacket has a limit, which only the rewriter should have")
+	if _, _, ok := bindOpenPacket([]byte(body), testTag); !ok {
+		t.Error("findOpenPacket has a limit on the body, which only the rewriter should have")
 	}
 }
 
@@ -192,7 +202,7 @@ func BenchmarkBindOpenPacket(b *testing.B) {
 			body := readBody(b, file)
 			b.ReportAllocs()
 			for i := 0; i < b.N; i++ {
-				BindOpenPacket(body, testTag)
+				bindOpenPacket(body, testTag)
 			}
 		})
 	}
