@@ -31,7 +31,7 @@ DEBIAN_PACKAGES := redis-server $(if $(CHROMIUM),,chromium)
 AS_XCADDY := CGO_ENABLED=0 GOFLAGS='-trimpath -buildvcs=false -tags=nobadger,nomysql,nopgx'
 
 # What runs inside the test's own process, under the race detector.
-UNITS := ./core/... ./caddy/... ./traefik/...
+UNITS := ./core/... ./caddy/... ./traefik/... ./internal/docs/...
 # What Traefik's interpreter has to run.
 INTERPRETED := core traefik
 # What starts the real programs. One package at a time: on a machine of two

@@ -22,8 +22,8 @@ import (
 // update rewrites the JSON of the cases: go test ./caddy -run Adapt -update.
 var update = flag.Bool("update", false, "rewrite the JSON of the Caddyfile cases")
 
-// caddyfileCases is where the cases are: a Caddyfile, ten dashes, and the JSON
-// that it adapts to, or a part of the error with which it does not load.
+// caddyfileCases matches the cases: a Caddyfile, ten dashes, and the JSON that it
+// adapts to, or a part of the error.
 const caddyfileCases = "../testdata/caddyfile/*.caddyfiletest"
 
 func TestAdapt(t *testing.T) {
@@ -37,7 +37,7 @@ func TestAdapt(t *testing.T) {
 			text, err := os.ReadFile(file)
 			require.NoError(t, err)
 			input, want, found := strings.Cut(string(text), "----------\n")
-			require.True(t, found, "there are no ten dashes in %s", file)
+			require.True(t, found, "%s has no line of ten dashes", file)
 
 			got, err := adapt(input)
 			if err == nil {
@@ -57,7 +57,7 @@ func TestAdapt(t *testing.T) {
 	}
 }
 
-func TestSocketIOIsWhatItsDocumentationSays(t *testing.T) {
+func TestSocketIOIsEquivalentToItsLongForm(t *testing.T) {
 	short := `:8080 {
 		socketio /socket.io/* node1:3000 node2:3000
 	}`
@@ -82,19 +82,19 @@ func TestSocketIOIsWhatItsDocumentationSays(t *testing.T) {
 	assert.Equal(t, indent(t, fromLong), indent(t, fromShort))
 }
 
-func TestBadJSONIsRefused(t *testing.T) {
+func TestInvalidJSONIsRejected(t *testing.T) {
 	cases := []struct{ name, handler, policy, want string }{
 		{"an unknown sid mode", `{"handler":"affinity","sid":"on"}`, `{"policy":"affinity"}`, `unknown sid mode "on"`},
 		{"an unknown field of the handler", `{"handler":"affinity","tag":true}`, `{"policy":"affinity"}`, `unknown field "tag"`},
 		{"an unknown field of the policy", `{"handler":"affinity"}`, `{"policy":"affinity","key":"x"}`, `unknown field "key"`},
 		{"affinity as its own fallback", `{"handler":"affinity"}`, `{"policy":"affinity","fallback":{"policy":"affinity"}}`, "affinity cannot be its own fallback"},
-		{"a fallback that is no policy", `{"handler":"affinity"}`, `{"policy":"affinity","fallback":{"policy":"nope"}}`, "nope"},
+		{"an unknown fallback", `{"handler":"affinity"}`, `{"policy":"affinity","fallback":{"policy":"nope"}}`, "nope"},
 		{"a negative cool_down", `{"handler":"affinity"}`, `{"policy":"affinity","cool_down":-1000000000}`, "cool_down -1s"},
-		{"a cookie without a name to prefix", `{"handler":"affinity"}`, `{"policy":"affinity","cookie":{"mode":"prefix"}}`, "cookie mode prefix"},
-		{"a bad name of a cookie", `{"handler":"affinity"}`, `{"policy":"affinity","cookie":{"name":"a;b"}}`, `cookie "a;b"`},
+		{"mode prefix without a cookie name", `{"handler":"affinity"}`, `{"policy":"affinity","cookie":{"mode":"prefix"}}`, "cookie mode prefix"},
+		{"an invalid cookie name", `{"handler":"affinity"}`, `{"policy":"affinity","cookie":{"name":"a;b"}}`, `cookie "a;b"`},
 		{"a partitioned cookie that is not secure", `{"handler":"affinity"}`, `{"policy":"affinity","cookie":{"partitioned":true}}`, "cookie partitioned"},
 		{"a negative max_age", `{"handler":"affinity"}`, `{"policy":"affinity","cookie":{"max_age":-1000000000}}`, "cookie max_age -1s"},
-		{"a secret from nowhere", `{"handler":"affinity"}`, `{"policy":"affinity","secret":"{env.AFFINITY_SECRET_THAT_IS_NOT_SET}"}`, "replacing placeholders in secret"},
+		{"a secret from an unset variable", `{"handler":"affinity"}`, `{"policy":"affinity","secret":"{env.AFFINITY_SECRET_THAT_IS_NOT_SET}"}`, "replacing placeholders in secret"},
 	}
 	for _, tc := range cases {
 		t.Run(tc.name, func(t *testing.T) {
@@ -105,7 +105,7 @@ func TestBadJSONIsRefused(t *testing.T) {
 	}
 }
 
-func TestBadJSONOfTheAppIsRefused(t *testing.T) {
+func TestInvalidJSONOfTheAppIsRejected(t *testing.T) {
 	for app, want := range map[string]string{
 		`{"max_sessions":0}`:       "max_sessions 0: must be at least 1",
 		`{"handover":-1000000000}`: "handover -1s: must not be negative",
@@ -122,18 +122,18 @@ func TestCaddyfileExample(t *testing.T) {
 	config, err := adapt(string(example))
 	require.NoError(t, err)
 	require.NoError(t, validate(config))
-	assert.Equal(t, string(caddyfile.Format(example)), string(example), "caddy fmt would change it")
+	assert.Equal(t, string(caddyfile.Format(example)), string(example), "Caddyfile.example is not formatted as by caddy fmt")
 }
 
-// adapt turns a Caddyfile into JSON.
+// adapt adapts a Caddyfile to JSON.
 func adapt(input string) ([]byte, error) {
 	config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(input), map[string]any{"filename": "Caddyfile"})
 	return config, err
 }
 
-// validate loads a config as far as it goes without starting it. Health checks
-// do start, so the nodes of the cases, which are names, become loopback
-// addresses at which there is nobody.
+// validate provisions and validates a config without starting it. That starts
+// health checks, so it replaces the upstreams of the cases with a loopback address
+// that refuses connections.
 func validate(config []byte) error {
 	config = regexp.MustCompile(`"node\d:3000"`).ReplaceAll(config, []byte(`"127.0.0.1:1"`))
 	var cfg caddy.Config
@@ -143,7 +143,7 @@ func validate(config []byte) error {
 	return caddy.Validate(&cfg)
 }
 
-// indent lays JSON out for people.
+// indent formats JSON.
 func indent(t *testing.T, config []byte) string {
 	t.Helper()
 	var out bytes.Buffer

@@ -17,7 +17,7 @@ const (
 	unknown = `{"code":1,"message":"Session ID unknown"}`
 )
 
-func TestSessionsStayOnTheirNode(t *testing.T) {
+func TestTaggedSessionsStayOnTheirUpstream(t *testing.T) {
 	nodes, addresses := startNodes(t, 3)
 	s := serve(t, "socketio"+addresses)
 	seen := map[string]int{}
@@ -31,33 +31,33 @@ func TestSessionsStayOnTheirNode(t *testing.T) {
 		}
 		seen[own[:1]]++
 	}
-	assert.Len(t, seen, 3, "sessions are on all nodes: %v", seen)
+	assert.Len(t, seen, 3, "all upstreams have sessions: %v", seen)
 	for _, n := range nodes {
 		close(n.queries)
 		for query := range n.queries {
-			assert.NotRegexp(t, `sid=[^&]*\.`, query, "the tag reached the node")
+			assert.NotRegexp(t, `sid=[^&]*\.`, query, "an upstream got the tag")
 		}
 	}
 }
 
-func TestTagsAreThoseOfTheAddresses(t *testing.T) {
+func TestTheSecretKeysTheTag(t *testing.T) {
 	n := startNode(t, "a")
 	t.Setenv("AFFINITY_SECRET", "open sesame")
 	s := serve(t, "socketio "+n.address()+" {\n secret {env.AFFINITY_SECRET}\n}")
 	assert.Equal(t, core.Bind(core.NewTagger("open sesame").Tag(n.address()), "a-1"), s.open(t, polling))
 }
 
-func TestForeignSessionIDsPassUntouched(t *testing.T) {
+func TestSessionIDsWithoutAValidTagPassUnchanged(t *testing.T) {
 	n := startNode(t, "a")
 	s := serve(t, "socketio "+n.address())
 	tag := core.NewTagger("").Tag(n.address())
 	cases := []struct{ name, query string }{
-		{"a node's own", "&sid=x"},
-		{"over-long", "&sid=" + tag + "." + strings.Repeat("x", 1000)},
-		{"a bad tag", "&sid=" + tag + "!.x"},
-		{"repeated", "&sid=" + tag + ".x&sid=" + tag + ".y"},
+		{"no tag", "&sid=x"},
+		{"too long", "&sid=" + tag + "." + strings.Repeat("x", 1000)},
+		{"a character that no tag has", "&sid=" + tag + "!.x"},
+		{"two session IDs", "&sid=" + tag + ".x&sid=" + tag + ".y"},
 		{"a percent-encoded separator", "&sid=" + tag + "%2Ex"},
-		{"a tag only", "&sid=" + tag + "."},
+		{"nothing after the tag", "&sid=" + tag + "."},
 	}
 	for _, tc := range cases {
 		t.Run(tc.name, func(t *testing.T) {
@@ -73,12 +73,12 @@ func TestSIDModes(t *testing.T) {
 	n := startNode(t, "a")
 	bound := core.NewTagger("").Tag(n.address()) + "."
 	cases := []struct{ name, options, query, prefix string }{
-		{"auto binds Engine.IO 4", "", "EIO=4&transport=polling", bound},
+		{"auto tags Engine.IO 4", "", "EIO=4&transport=polling", bound},
 		{"auto learns Engine.IO 3", "", "EIO=3&transport=polling", "a-"},
 		{"learn learns Engine.IO 4", "sid learn", "EIO=4&transport=polling", "a-"},
-		{"tag binds Engine.IO 3", "sid tag", "EIO=3&transport=polling", bound},
-		{"off leaves Engine.IO 4", "sid off", "EIO=4&transport=polling", "a-"},
-		{"what is not Engine.IO stays", "", "transport=polling", "a-"},
+		{"tag tags Engine.IO 3", "sid tag", "EIO=3&transport=polling", bound},
+		{"off leaves Engine.IO 4 alone", "sid off", "EIO=4&transport=polling", "a-"},
+		{"requests without EIO are left alone", "", "transport=polling", "a-"},
 	}
 	for _, tc := range cases {
 		t.Run(tc.name, func(t *testing.T) {
@@ -91,32 +91,25 @@ func TestSIDModes(t *testing.T) {
 	}
 }
 
-func TestALostSessionIsAnsweredByAnotherNode(t *testing.T) {
+func TestSessionsWithUnknownTagsLogWarnings(t *testing.T) {
 	_, addresses := startNodes(t, 2)
-	s := serve(t, "socketio"+addresses)
-	res, body := s.get(t, polling+"&sid="+core.Bind(core.NewTagger("").Tag("gone:3000"), "x"))
-	assert.Equal(t, http.StatusBadRequest, res.StatusCode)
-	assert.JSONEq(t, unknown, body, "the tag is taken off, the node says what clients act on")
-	assert.Len(t, s.logged(t, "selected upstream for session", `"reason":"lost"`), 1)
-}
-
-func TestSessionsOfUnknownUpstreamsAreWarnedOf(t *testing.T) {
-	_, addresses := startNodes(t, 2)
-	s := serve(t, "socketio"+addresses+" {\n secret ours\n}")
+	s := serve(t, "socketio"+addresses+" {\n secret one\n}")
 	other := core.NewTagger("theirs").Tag(strings.Fields(addresses)[0])
 	for range 99 {
-		s.get(t, polling+"&sid="+core.Bind(other, "x"))
+		res, body := s.get(t, polling+"&sid="+core.Bind(other, "x"))
+		assert.Equal(t, http.StatusBadRequest, res.StatusCode)
+		assert.JSONEq(t, unknown, body, "the upstream's reply makes the client reconnect")
 	}
-	warnings := s.logged(t, `"warn"`, "another secret", other)
+	warnings := s.logged(t, `"warn"`, "have the same secret", other)
 	require.Len(t, warnings, 2)
 	assert.Contains(t, warnings[0], `"requests":1}`)
 	assert.Contains(t, warnings[1], `"requests":10}`)
 }
 
-func TestAnUnhealthyNodeGivesWay(t *testing.T) {
+func TestSessionsOfAnUnhealthyUpstreamGetSessionIDUnknown(t *testing.T) {
 	nodes, addresses := startNodes(t, 2)
-	// A request that was sent on a connection which the node was just closing
-	// would be sent to no other.
+	// Without keepalive off, a request may be sent on a connection that the node
+	// is closing. Such a request is not retried.
 	s := serve(t, "socketio"+addresses+" {\n fail_duration 1h\n fallback first\n transport http {\n keepalive off\n }\n}")
 	sid := s.open(t, polling)
 	require.Equal(t, "a", sid[12:13])
@@ -130,7 +123,7 @@ func TestAnUnhealthyNodeGivesWay(t *testing.T) {
 	assert.Equal(t, "b", s.open(t, polling)[12:13])
 }
 
-func TestAHandshakeIsTriedOnAnotherNode(t *testing.T) {
+func TestHandshakesAreRetriedOnAnotherUpstream(t *testing.T) {
 	nodes, addresses := startNodes(t, 3)
 	nodes[0].Close()
 	for _, fallback := range []string{"first", "least_conn", "round_robin", "random", "ip_hash"} {
@@ -143,7 +136,7 @@ func TestAHandshakeIsTriedOnAnotherNode(t *testing.T) {
 	}
 }
 
-func TestWithoutAnyNodeAHandshakeFailsAtOnce(t *testing.T) {
+func TestHandshakesFailWhenAllUpstreamsAreDown(t *testing.T) {
 	nodes, addresses := startNodes(t, 2)
 	s := serve(t, "socketio"+addresses)
 	for _, n := range nodes {
@@ -153,7 +146,7 @@ func TestWithoutAnyNodeAHandshakeFailsAtOnce(t *testing.T) {
 	assert.Equal(t, http.StatusBadGateway, res.StatusCode)
 }
 
-func TestAFullNodeIsWaitedFor(t *testing.T) {
+func TestRequestsWaitForAPinnedUpstreamAtItsRequestLimit(t *testing.T) {
 	nodes, addresses := startNodes(t, 2)
 	nodes[0].hold = make(chan struct{})
 	s := serve(t, "socketio"+addresses+" {\n unhealthy_request_count 1\n fail_duration 1s\n fallback first\n lb_try_duration 1m\n lb_try_interval 5ms\n}")
@@ -167,14 +160,14 @@ func TestAFullNodeIsWaitedFor(t *testing.T) {
 		answers <- body
 	}
 	go poll()
-	<-nodes[0].queries // it holds the first poll, and is full
+	<-nodes[0].queries // with its first poll, the node is at its limit
 	go poll()
-	assert.Equal(t, "b", s.open(t, polling)[12:13], "a new session does not wait")
+	assert.Equal(t, "b", s.open(t, polling)[12:13], "new sessions do not wait")
 	select {
 	case answer := <-answers:
-		t.Errorf("a poll of a full node was answered: %s", answer)
+		t.Errorf("a poll got a reply while its node was at its limit: %s", answer)
 	case query := <-nodes[0].queries:
-		t.Errorf("a poll reached a full node: %s", query)
+		t.Errorf("a poll reached a node at its limit: %s", query)
 	default:
 	}
 	close(nodes[0].hold)
@@ -182,7 +175,7 @@ func TestAFullNodeIsWaitedFor(t *testing.T) {
 	assert.Equal(t, "a", <-answers)
 }
 
-func TestHandlersBehindOneAnotherActAsOne(t *testing.T) {
+func TestNestedHandlersActAsOne(t *testing.T) {
 	_, addresses := startNodes(t, 3)
 	s := serve(t, "affinity\nroute {\n socketio"+addresses+"\n}")
 	for range 10 {
@@ -192,7 +185,7 @@ func TestHandlersBehindOneAnotherActAsOne(t *testing.T) {
 	}
 }
 
-func TestARewriteBehindTheHandlerSeesTheNodesOwnID(t *testing.T) {
+func TestARewriteOfTheProxyGetsTheSessionIDWithoutATag(t *testing.T) {
 	n := startNode(t, "a")
 	s := serve(t, "socketio "+n.address()+" {\n rewrite /elsewhere{uri}\n}")
 	sid := s.open(t, polling)
@@ -207,21 +200,21 @@ func TestPlaceholdersInTheAccessLog(t *testing.T) {
 	s := serve(t, `log
 		log_append io_sid {http.affinity.sid}
 		log_append io_tag {http.affinity.tag}
-		log_append io_by {http.affinity.reason}
+		log_append io_reason {http.affinity.reason}
 		socketio `+n.address())
 	sid := s.open(t, polling)
 	tag := sid[:11]
 	s.get(t, polling+"&sid="+sid)
-	gone := core.NewTagger("").Tag("gone")
-	s.get(t, polling+"&sid="+core.Bind(gone, "a-1"))
+	other := core.NewTagger("").Tag("other")
+	s.get(t, polling+"&sid="+core.Bind(other, "a-1"))
 	s.get(t, polling+"&sid="+core.Bind(tag, "%0d%0aX-Evil:1"))
 	s.get(t, "other=1")
 
 	require.Eventually(t, func() bool { return len(s.logged(t, "handled request")) == 5 }, patience, patience/1000)
-	for i, want := range []struct{ sid, tag, by any }{
+	for i, want := range []struct{ sid, tag, reason any }{
 		{"a-1", tag, "new"},
 		{"a-1", tag, "tag"},
-		{gone + ".a-1", gone, "lost"},
+		{other + ".a-1", other, "unknown_tag"},
 		{"", tag, "tag"},
 		{nil, nil, nil},
 	} {
@@ -229,27 +222,27 @@ func TestPlaceholdersInTheAccessLog(t *testing.T) {
 		require.NoError(t, json.Unmarshal([]byte(s.logged(t, "handled request")[i]), &entry))
 		assert.Equal(t, want.sid, entry["io_sid"])
 		assert.Equal(t, want.tag, entry["io_tag"])
-		assert.Equal(t, want.by, entry["io_by"])
+		assert.Equal(t, want.reason, entry["io_reason"])
 	}
-	assert.Len(t, s.logged(t, "bound session", `"sid":"a-1"`, tag), 1)
+	assert.Len(t, s.logged(t, "opened session", `"sid":"a-1"`, tag), 1)
 }
 
-func TestOneWarningWithoutThePolicy(t *testing.T) {
+func TestAMissingPolicyLogsOneWarning(t *testing.T) {
 	n := startNode(t, "a")
 	s := serve(t, "affinity\nreverse_proxy "+n.address())
 	for range 3 {
-		assert.Equal(t, "a-", s.open(t, polling)[:2], "what nobody chose is not bound")
+		assert.Equal(t, "a-", s.open(t, polling)[:2], "the session is not tagged")
 	}
-	assert.Len(t, s.logged(t, `"warn"`, "no lb_policy affinity chose its upstream"), 1)
+	assert.Len(t, s.logged(t, `"warn"`, "no lb_policy affinity chose their upstream"), 1)
 }
 
-func TestOneWarningWithoutTheHandler(t *testing.T) {
+func TestAMissingHandlerLogsOneWarning(t *testing.T) {
 	n := startNode(t, "a")
 	s := serve(t, "reverse_proxy "+n.address()+" {\n lb_policy affinity\n}")
 	s.get(t, "page=1")
-	assert.Empty(t, s.logged(t, `"warn"`, "without passing the affinity handler"), "a page is not Socket.IO's")
+	assert.Empty(t, s.logged(t, `"warn"`, "do not pass the affinity handler"), "requests without EIO log no warning")
 	for range 3 {
 		s.open(t, polling)
 	}
-	assert.Len(t, s.logged(t, `"warn"`, "without passing the affinity handler"), 1)
+	assert.Len(t, s.logged(t, `"warn"`, "do not pass the affinity handler"), 1)
 }

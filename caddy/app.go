@@ -18,28 +18,34 @@ func init() {
 	httpcaddyfile.RegisterGlobalOption(appName, parseApp)
 }
 
-// appName is the name of the app, and of its global option.
+// appName is the name of the app and of its global option.
 const appName = "affinity"
 
-// App owns what the affinity handlers and policies of all sites share: the table
-// of learned sessions, and the handover of listening sockets from one config to
-// the next. A config that does not name it gets it with its defaults, if it has
-// an affinity handler.
+// App owns what the affinity handlers and policies of all sites share: the
+// learned sessions, what is known about upstreams (which could not be dialed,
+// how many sessions were recently opened on each, the tags of former ones), and
+// the handover of listening sockets from one config to the next. A config with
+// an affinity handler or policy that does not configure the app has it with its
+// defaults.
+//
+// What the app remembers survives a config reload, unless the new config does
+// not have the app. It does not survive a restart of Caddy.
 type App struct {
-	// How many learned sessions to remember at most, in all of the process. When
-	// there are more, the session nearest its expiry is dropped, of the site that
-	// has the most. The log says how many were dropped. The table survives a
-	// reload of the config. Default: `1000000`.
+	// The maximum number of learned sessions in this process. When the table is
+	// full, a new session replaces the one nearest its expiry, of the site that
+	// has the most sessions. The first session dropped this way is logged as a
+	// warning, and so are the tenth, the hundredth and so on. Default: `1000000`.
 	MaxSessions *int `json:"max_sessions,omitempty"`
 
-	// How long a config that has been replaced waits at most for the first
-	// requests on connections that it has accepted, so that a reload loses none.
-	// It waits for connections that are less than five seconds old. With `0`
-	// (`off` in a Caddyfile), Caddy listens as it does without this module, and
-	// a reload can reset connections. Default: `5s`.
+	// How long a replaced config waits at most for the first requests on
+	// connections that it has accepted, so that no request is lost during a
+	// reload. It does not wait for connections that have been idle for five
+	// seconds. With `0` (`off` in a Caddyfile), sockets are not handed over:
+	// Caddy listens as it does without this module, and a reload can reset
+	// connections. Default: `5s`.
 	Handover *caddy.Duration `json:"handover,omitempty"`
 
-	sessions *sessions
+	shared   *sharedState
 	handover *handover.Handover
 }
 
@@ -53,12 +59,12 @@ func (App) CaddyModule() caddy.ModuleInfo {
 
 // Provision sets up the app.
 func (a *App) Provision(ctx caddy.Context) error {
-	most := core.DefaultMaxSessions
+	maxSessions := core.DefaultMaxSessions
 	if a.MaxSessions != nil {
-		most = *a.MaxSessions
+		maxSessions = *a.MaxSessions
 	}
-	if most < 1 {
-		return fmt.Errorf("max_sessions %d: must be at least 1", most)
+	if maxSessions < 1 {
+		return fmt.Errorf("max_sessions %d: must be at least 1", maxSessions)
 	}
 	timeout := handover.DefaultTimeout
 	if a.Handover != nil {
@@ -74,7 +80,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 			return fmt.Errorf("setting up the handover: %w", err)
 		}
 	}
-	a.sessions, err = joinSessions(a, most)
+	a.shared, err = acquireShared(a, maxSessions)
 	return err
 }
 
@@ -86,14 +92,14 @@ func (a *App) Stop() error { return nil }
 
 // Cleanup implements [caddy.CleanerUpper].
 func (a *App) Cleanup() error {
-	if a.sessions == nil {
+	if a.shared == nil {
 		return nil
 	}
-	return a.sessions.leave(a)
+	return a.shared.release(a)
 }
 
-// appOf returns the app of the config that a module is provisioned for.
-func appOf(ctx caddy.Context) (*App, error) {
+// loadApp returns the app of the config that a module is provisioned for.
+func loadApp(ctx caddy.Context) (*App, error) {
 	app, err := ctx.App(appName)
 	if err != nil {
 		return nil, fmt.Errorf("getting affinity app: %w", err)
@@ -101,7 +107,7 @@ func appOf(ctx caddy.Context) (*App, error) {
 	return app.(*App), nil
 }
 
-// parseApp sets up the app from the global option of a Caddyfile. Syntax:
+// parseApp parses the affinity global option. Syntax:
 //
 //	affinity {
 //	    max_sessions <number>
@@ -124,7 +130,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return unmarshalBlock(d, a.unmarshalOption)
 }
 
-// unmarshalOption reads one option with its arguments.
+// unmarshalOption parses one option with its arguments.
 func (a *App) unmarshalOption(d *caddyfile.Dispenser) error {
 	switch d.Val() {
 	case "max_sessions":

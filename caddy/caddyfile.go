@@ -7,12 +7,12 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 )
 
-// unmarshalBlock reads the name of the handler or the policy, which has no
-// arguments, and each option of its block.
+// unmarshalBlock parses the name of a module, which takes no arguments, and has
+// option parse each option of its block.
 func unmarshalBlock(d *caddyfile.Dispenser, option func(*caddyfile.Dispenser) error) error {
 	d.Next() // consume name
 	if d.NextArg() {
-		return d.Errf("unexpected argument '%s': affinity has its options in a block", d.Val())
+		return d.Errf("unexpected argument '%s': affinity takes its options in a block", d.Val())
 	}
 	for d.NextBlock(0) {
 		if err := option(d); err != nil {
@@ -22,7 +22,7 @@ func unmarshalBlock(d *caddyfile.Dispenser, option func(*caddyfile.Dispenser) er
 	return nil
 }
 
-// unmarshalValue reads the one argument of an option that may be given once.
+// unmarshalValue parses an option with one argument. The option may be given once.
 func unmarshalValue(d *caddyfile.Dispenser, value *string) error {
 	name := d.Val()
 	if *value != "" {
@@ -32,7 +32,7 @@ func unmarshalValue(d *caddyfile.Dispenser, value *string) error {
 		return d.ArgErr()
 	}
 	if *value = d.Val(); *value == "" {
-		return d.Errf("%s is empty", name)
+		return d.Errf("%s must not be empty", name)
 	}
 	return unmarshalEnd(d, name)
 }
@@ -48,13 +48,13 @@ func unmarshalNumber(d *caddyfile.Dispenser, number **int) error {
 	}
 	n, err := strconv.Atoi(value)
 	if err != nil {
-		return d.Errf("%s '%s' is not a whole number", name, value)
+		return d.Errf("%s '%s': not a whole number", name, value)
 	}
 	*number = &n
 	return nil
 }
 
-// unmarshalDuration is unmarshalValue for a duration above zero.
+// unmarshalDuration is unmarshalValue for a duration greater than 0.
 func unmarshalDuration(d *caddyfile.Dispenser, duration *caddy.Duration) error {
 	name, value := d.Val(), ""
 	if *duration != 0 {
@@ -65,17 +65,17 @@ func unmarshalDuration(d *caddyfile.Dispenser, duration *caddy.Duration) error {
 	}
 	parsed, err := caddy.ParseDuration(value)
 	if err != nil {
-		return d.Errf("%s '%s' is not a duration: %v", name, value, err)
+		return d.Errf("%s '%s': not a duration: %v", name, value, err)
 	}
 	if parsed <= 0 {
-		return d.Errf("%s '%s' must be above zero", name, value)
+		return d.Errf("%s '%s': must be greater than 0", name, value)
 	}
 	*duration = caddy.Duration(parsed)
 	return nil
 }
 
-// unmarshalDurationOrOff is unmarshalDuration for an option that "off" switches
-// off, which is a duration of 0.
+// unmarshalDurationOrOff is unmarshalDuration for an option that also takes "off",
+// which is a duration of 0.
 func unmarshalDurationOrOff(d *caddyfile.Dispenser, duration **caddy.Duration) error {
 	name, value := d.Val(), ""
 	if *duration != nil {
@@ -90,16 +90,16 @@ func unmarshalDurationOrOff(d *caddyfile.Dispenser, duration **caddy.Duration) e
 	}
 	parsed, err := caddy.ParseDuration(value)
 	if err != nil {
-		return d.Errf("%s '%s' is not a duration or 'off': %v", name, value, err)
+		return d.Errf("%s '%s': not a duration or 'off': %v", name, value, err)
 	}
 	if parsed <= 0 {
-		return d.Errf("%s '%s' must be above zero, or 'off'", name, value)
+		return d.Errf("%s '%s': must be greater than 0, or 'off'", name, value)
 	}
 	**duration = caddy.Duration(parsed)
 	return nil
 }
 
-// unmarshalFlag reads an option without arguments that may be given once.
+// unmarshalFlag parses an option without arguments. The option may be given once.
 func unmarshalFlag(d *caddyfile.Dispenser, flag *bool) error {
 	name := d.Val()
 	if *flag {
@@ -109,13 +109,14 @@ func unmarshalFlag(d *caddyfile.Dispenser, flag *bool) error {
 	return unmarshalEnd(d, name)
 }
 
-// unmarshalEnd refuses what follows the last argument of an option.
+// unmarshalEnd returns an error if anything follows the last argument of an
+// option.
 func unmarshalEnd(d *caddyfile.Dispenser, name string) error {
 	if d.NextArg() {
-		return d.Errf("unexpected argument '%s' of %s", d.Val(), name)
+		return d.Errf("unexpected argument '%s' for %s", d.Val(), name)
 	}
 	if d.NextBlock(d.Nesting()) {
-		return d.Errf("unexpected block of %s, with '%s'", name, d.Val())
+		return d.Errf("unexpected block for %s, starting with '%s'", name, d.Val())
 	}
 	return nil
 }

@@ -9,33 +9,32 @@ import (
 	"syscall"
 )
 
-// connectTrace is what a request has seen of the connection to its upstream. The
-// transport tells it from goroutines of its own, perhaps after the request has
-// gone on without them.
+// connectTrace records how the tries of a request connect to their upstreams.
+// The transport calls it from goroutines of its own, which may outlive a try.
 type connectTrace struct {
 	mu sync.Mutex
 
-	// connected says that there was a connection in this try, and err why none
-	// could be made. A host with several addresses may bring both.
+	// connected reports whether this try has a connection, and err is the last
+	// failure to make one. An upstream with several addresses may cause both.
 	connected bool
 	err       error
 
-	// sent says that the request was sent to an upstream, in this try or before.
+	// sent reports whether this or an earlier try has sent the request.
 	sent bool
 }
 
-// withTrace returns a request that tells t of its connections to upstreams.
+// withTrace returns a request whose connections to upstreams are recorded.
 func (t *connectTrace) withTrace(r *http.Request) *http.Request {
 	return r.WithContext(httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{
-		DNSDone:      func(info httptrace.DNSDoneInfo) { t.tried(info.Err) },
-		ConnectDone:  func(_, _ string, err error) { t.dialed(err) },
-		GotConn:      func(httptrace.GotConnInfo) { t.dialed(nil) },
-		WroteHeaders: t.wroteHeaders,
+		DNSDone:      func(info httptrace.DNSDoneInfo) { t.noteError(info.Err) },
+		ConnectDone:  func(_, _ string, err error) { t.noteConnect(err) },
+		GotConn:      func(httptrace.GotConnInfo) { t.noteConnect(nil) },
+		WroteHeaders: t.noteSent,
 	}))
 }
 
-// tried notes why a connection could not be made, if so.
-func (t *connectTrace) tried(err error) {
+// noteError records why a connection could not be made, if err is not nil.
+func (t *connectTrace) noteError(err error) {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return
 	}
@@ -44,10 +43,10 @@ func (t *connectTrace) tried(err error) {
 	t.err = err
 }
 
-// dialed notes that a connection was made, or why not.
-func (t *connectTrace) dialed(err error) {
+// noteConnect records that a connection was made, or why not.
+func (t *connectTrace) noteConnect(err error) {
 	if err != nil {
-		t.tried(err)
+		t.noteError(err)
 		return
 	}
 	t.mu.Lock()
@@ -55,15 +54,15 @@ func (t *connectTrace) dialed(err error) {
 	t.connected = true
 }
 
-// wroteHeaders notes that the request was sent.
-func (t *connectTrace) wroteHeaders() {
+// noteSent records that the request was sent.
+func (t *connectTrace) noteSent() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.sent = true
 }
 
-// endTry returns why the try that ends here made no connection, or nil if it
-// made one, or did not try to.
+// endTry ends a try, and returns why it could not connect. The error is nil if it
+// connected, or did not try to.
 func (t *connectTrace) endTry() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -82,15 +81,15 @@ func (t *connectTrace) wasSent() bool {
 	return t.sent
 }
 
-// forget starts anew, for another reverse_proxy.
-func (t *connectTrace) forget() {
+// reset forgets all tries, for another reverse_proxy.
+func (t *connectTrace) reset() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.connected, t.err, t.sent = false, nil, false
 }
 
-// isLocal reports whether an error of a dial says that this machine is out of
-// something, and so nothing of the upstream.
+// isLocal reports whether a dial failed because this machine has run out of a
+// resource, which says nothing about the upstream.
 func isLocal(err error) bool {
 	for _, errno := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EADDRNOTAVAIL} {
 		if errors.Is(err, errno) {

@@ -11,68 +11,69 @@ import (
 	"github.com/eio-affinity/affinity/core"
 )
 
-// The modes of a Cookie.
+// The values of Cookie.Mode.
 const (
 	cookieInsert = "insert"
 	cookiePrefix = "prefix"
 )
 
-// defaultCookieName is that of Socket.IO's own examples.
+// defaultCookieName is the name in Socket.IO's own examples.
 const defaultCookieName = "server_id"
 
-// Cookie is a cookie by which clients come back to their upstream. It is what
-// brings a client that connects anew to the node that it was on, while that
-// node is fit; and it serves requests that have no session ID, Socket.IO's and
-// others. Where a session ID names another upstream, that one counts.
+// Cookie configures a cookie with the tag of the client's upstream. With it, a
+// client that reconnects returns to its upstream while that one is available,
+// and requests without a session ID, Socket.IO's and others, go there too. The
+// session ID takes precedence over the cookie.
 type Cookie struct {
-	// The name of the cookie. Default: `server_id` in the mode `insert`; the
-	// mode `prefix` has no default.
+	// The name of the cookie. Required in mode `prefix`. Default: `server_id` in
+	// mode `insert`.
 	Name string `json:"name,omitempty"`
 
-	// Whose cookie it is. `insert`: one of the proxy's own, whose value is the
-	// upstream's tag. It is set when the client has no right one, on replies
-	// that are no errors, and no node sees it; nor do clients see one of that
-	// name from a node. `prefix`: one that the nodes set, such as Engine.IO's
-	// `io`. The tag and a `~` are put in front of its value, and taken off
-	// again before any node sees it. The attributes below are then the node's
-	// to say. Default: `insert`.
+	// Who sets the cookie. `insert`: the proxy sets it to the upstream's tag, in
+	// replies to requests without a session ID, unless the client already has
+	// that tag or the reply is an error. It is removed from requests to the
+	// upstreams, and a cookie of the same name is removed from their replies.
+	// `prefix`: the upstreams set it, such as Engine.IO's `io`. The proxy adds
+	// the tag and a `~` before its value in replies, and removes them from
+	// requests. The upstreams then set the attributes below. Default: `insert`.
 	Mode string `json:"mode,omitempty"`
 
-	// For how long clients keep the cookie, in whole seconds. Default: until
-	// they end, as a browser does when it is closed.
+	// How long clients keep the cookie, in whole seconds. Default: until the
+	// client ends (a session cookie).
 	MaxAge caddy.Duration `json:"max_age,omitempty"`
 
-	// The domain whose hosts get the cookie. Default: the host that was asked
-	// gets it and no other.
+	// The domain to whose hosts clients send the cookie. Default: only the host
+	// of the request.
 	Domain string `json:"domain,omitempty"`
 
-	// What the paths begin with that get the cookie. Default: `/`.
+	// The path prefix under which clients send the cookie. Default: `/`.
 	Path string `json:"path,omitempty"`
 
-	// Whether requests from pages of other sites get the cookie: `none` (that
-	// is, no restriction; it needs `secure`), `lax` or `strict`. Default: not
-	// said; browsers take that for `lax`.
+	// Whether browsers send the cookie with requests from pages of other sites:
+	// `none` (always; requires `secure`), `lax` (when the user follows a link) or
+	// `strict` (never). Default: no attribute, which most browsers treat as `lax`.
 	SameSite string `json:"same_site,omitempty"`
 
-	// Whether clients send the cookie over HTTPS only. Default: `false`.
+	// Whether clients send the cookie only over HTTPS. Default: `false`.
 	Secure bool `json:"secure,omitempty"`
 
-	// Whether browsers keep one cookie for each site whose pages connect
-	// (CHIPS), which they do even where they block third-party cookies. It
-	// needs `secure`. Default: `false`.
+	// Whether browsers keep a separate cookie for each site whose pages connect
+	// (CHIPS), which they do even when they block third-party cookies. Requires
+	// `secure`. Default: `false`.
 	Partitioned bool `json:"partitioned,omitempty"`
 
-	set core.Cookie
+	// issued is the cookie of mode insert.
+	issued core.Cookie
 }
 
-// provision sets the defaults, and refuses what cannot be in a cookie.
+// provision applies the defaults, and returns an error if the cookie is not valid.
 func (c *Cookie) provision() error {
 	switch c.Mode {
 	case "":
 		c.Mode = cookieInsert
 	case cookieInsert, cookiePrefix:
 	default:
-		return fmt.Errorf("cookie mode %q: want insert or prefix", c.Mode)
+		return fmt.Errorf("cookie mode %q: must be insert or prefix", c.Mode)
 	}
 	if c.Mode == cookiePrefix {
 		if err := c.checkPrefix(); err != nil {
@@ -81,12 +82,12 @@ func (c *Cookie) provision() error {
 	} else if c.Name == "" {
 		c.Name = defaultCookieName
 	}
-	c.set = c.attributes()
-	c.set.Name = c.Name
-	return c.set.Check()
+	c.issued = c.attributes()
+	c.issued.Name = c.Name
+	return c.issued.Check()
 }
 
-// attributes returns all but the name.
+// attributes returns the cookie without its name.
 func (c *Cookie) attributes() core.Cookie {
 	return core.Cookie{
 		MaxAge:      time.Duration(c.MaxAge),
@@ -98,23 +99,24 @@ func (c *Cookie) attributes() core.Cookie {
 	}
 }
 
-// checkPrefix refuses what a node's own cookie cannot have.
+// checkPrefix returns an error if the cookie has no name, or has attributes that
+// mode prefix leaves to the upstreams.
 func (c *Cookie) checkPrefix() error {
 	if c.Name == "" {
-		return fmt.Errorf("cookie mode prefix: the name of the nodes' cookie is missing")
+		return fmt.Errorf("cookie mode prefix: the name of the upstreams' cookie is required")
 	}
 	if c.attributes() != (core.Cookie{}) {
-		return fmt.Errorf("cookie %s: in mode prefix only the nodes can say max_age, domain, path, same_site, secure or partitioned, as it is their cookie", c.Name)
+		return fmt.Errorf("cookie %s: mode prefix does not allow max_age, domain, path, same_site, secure or partitioned, because the upstreams set the cookie", c.Name)
 	}
 	return nil
 }
 
-// take returns the tag that a request's cookie carries, if any, and takes it
-// out of the headers, so that no node sees it.
-func (c *Cookie) take(header http.Header) (tag string) {
+// extract returns the tag in a request's cookie, if any, and removes it from the
+// headers, so that no upstream sees it.
+func (c *Cookie) extract(header http.Header) (tag string) {
 	value := core.CookieValue(header, c.Name)
 	if c.Mode == cookiePrefix {
-		tag, _ = core.SplitCookie(value, core.UpstreamTags)
+		tag, _ = core.SplitCookieValue(value, core.UpstreamTags)
 		core.UnprefixCookie(header, c.Name, core.UpstreamTags)
 		return tag
 	}
@@ -125,24 +127,23 @@ func (c *Cookie) take(header http.Header) (tag string) {
 	return value
 }
 
-// give gives a reply's headers the cookie that brings its client back to the
-// upstream of a tag. The client is greeted with a cookie of the proxy's own
-// where that is due.
-func (c *Cookie) give(header http.Header, tag string, greet bool) {
+// apply writes the tag of a reply's upstream to its headers: in mode prefix to the
+// upstream's cookie, and in mode insert to a new cookie, if one is to be issued.
+func (c *Cookie) apply(header http.Header, tag string, issue bool) {
 	if c.Mode == cookiePrefix {
 		if core.PrefixSetCookie(header, c.Name, tag) {
-			core.KeepPrivate(header)
+			core.MarkPrivate(header)
 		}
 		return
 	}
 	core.DropSetCookie(header, c.Name)
-	if greet {
-		c.set.Add(header, tag)
-		core.KeepPrivate(header)
+	if issue {
+		c.issued.Add(header, tag)
+		core.MarkPrivate(header)
 	}
 }
 
-// unmarshalCookie reads the option cookie with its arguments. Syntax:
+// unmarshalCookie parses the cookie option. Syntax:
 //
 //	cookie [<name>] {
 //	    mode      insert|prefix
@@ -157,25 +158,25 @@ func unmarshalCookie(d *caddyfile.Dispenser) (*Cookie, error) {
 	c := new(Cookie)
 	if d.NextArg() {
 		if c.Name = d.Val(); c.Name == "" {
-			return nil, d.Err("the name of cookie is empty")
+			return nil, d.Err("cookie name must not be empty")
 		}
 	}
 	if d.NextArg() {
-		return nil, d.Errf("unexpected argument '%s' of cookie", d.Val())
+		return nil, d.Errf("unexpected argument '%s' for cookie", d.Val())
 	}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		if err := c.unmarshalOption(d); err != nil {
 			return nil, err
 		}
 	}
-	checked := *c // as the defaults are not for the config
+	checked := *c // a copy, so that the JSON does not have the defaults
 	if err := checked.provision(); err != nil {
 		return nil, d.WrapErr(err)
 	}
 	return c, nil
 }
 
-// unmarshalOption reads one option of the cookie.
+// unmarshalOption parses one cookie option with its arguments.
 func (c *Cookie) unmarshalOption(d *caddyfile.Dispenser) error {
 	switch d.Val() {
 	case "mode":
@@ -193,6 +194,6 @@ func (c *Cookie) unmarshalOption(d *caddyfile.Dispenser) error {
 	case "partitioned":
 		return unmarshalFlag(d, &c.Partitioned)
 	default:
-		return d.Errf("unrecognized option '%s' of cookie", d.Val())
+		return d.Errf("unrecognized cookie option '%s'", d.Val())
 	}
 }

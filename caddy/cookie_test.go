@@ -14,12 +14,12 @@ import (
 // tagOfNode returns the tag of a node, without a secret.
 func tagOfNode(n *node) string { return core.NewTagger("").Tag(n.address()) }
 
-// withCookies makes the Cookie header of a request, of these lines.
+// withCookies returns headers with these Cookie lines.
 func withCookies(lines ...string) http.Header {
 	return http.Header{"Cookie": lines}
 }
 
-func TestANewSessionGetsACookie(t *testing.T) {
+func TestNewSessionsGetACookie(t *testing.T) {
 	n := startNode(t, "a")
 	cases := []struct{ name, options, want string }{
 		{"with the defaults", "cookie", "server_id=TAG; Path=/; HttpOnly"},
@@ -40,19 +40,19 @@ func TestANewSessionGetsACookie(t *testing.T) {
 				assert.Equal(t, []string{"private"}, res.Header["Cache-Control"], query)
 			}
 			res, _ := s.do(t, http.MethodOptions, polling)
-			assert.Empty(t, res.Header["Set-Cookie"], "on a preflight")
+			assert.Empty(t, res.Header["Set-Cookie"], "a preflight sets no cookie")
 		})
 	}
 }
 
-func TestASecretKeysTheCookie(t *testing.T) {
+func TestTheSecretKeysTheCookie(t *testing.T) {
 	n := startNode(t, "a")
 	s := serve(t, "socketio "+n.address()+" {\nsecret key\ncookie\n}")
 	res, _ := s.get(t, polling)
 	assert.Equal(t, []string{"server_id=" + core.NewTagger("key").Tag(n.address()) + "; Path=/; HttpOnly"}, res.Header["Set-Cookie"])
 }
 
-func TestACookieBringsItsClientBack(t *testing.T) {
+func TestClientsWithACookieReturnToTheirUpstream(t *testing.T) {
 	nodes, addresses := startNodes(t, 3)
 	s := serve(t, "socketio"+addresses+" {\ncookie\n}")
 	for _, n := range nodes {
@@ -60,16 +60,16 @@ func TestACookieBringsItsClientBack(t *testing.T) {
 		for _, query := range []string{polling, "EIO=3&transport=polling", "EIO=4&transport=websocket"} {
 			res, body := s.send(t, http.MethodGet, query, header)
 			assert.Contains(t, sidIn(t, body), n.name+"-", query)
-			assert.Empty(t, res.Header["Set-Cookie"], "the client has the right one")
+			assert.Empty(t, res.Header["Set-Cookie"], "the client already has the cookie")
 			assert.Empty(t, res.Header["Cache-Control"])
 		}
 		res, _ := s.send(t, http.MethodGet, "page=1&sid="+n.name+"-1", header)
-		assert.Equal(t, http.StatusOK, res.StatusCode, "a request that is not Engine.IO's")
+		assert.Equal(t, http.StatusOK, res.StatusCode, "requests without EIO follow the cookie too")
 		assert.Empty(t, <-n.cookies)
 	}
 }
 
-func TestTheSessionIDCountsMoreThanTheCookie(t *testing.T) {
+func TestTheSessionIDTakesPrecedenceOverTheCookie(t *testing.T) {
 	nodes, addresses := startNodes(t, 2)
 	for _, options := range []string{"sid tag", "sid learn"} {
 		s := serve(t, "socketio"+addresses+" {\ncookie\n"+options+"\n}")
@@ -80,12 +80,12 @@ func TestTheSessionIDCountsMoreThanTheCookie(t *testing.T) {
 			other := nodes[1-i]
 			res, body = s.send(t, http.MethodGet, polling+"&sid="+sid, withCookies("server_id="+tagOfNode(other)))
 			assert.Equal(t, n.name, body, options)
-			assert.Empty(t, res.Header["Set-Cookie"], "of two sessions in one browser, both are right")
+			assert.Empty(t, res.Header["Set-Cookie"], "the cookie may be of another session in the same browser")
 		}
 	}
 }
 
-func TestACookieFindsASessionThatNothingElseDoes(t *testing.T) {
+func TestTheCookiePinsSessionsWithoutATag(t *testing.T) {
 	nodes, addresses := startNodes(t, 3)
 	for _, options := range []string{"sid off", "sid learn", "sid auto"} {
 		s := serve(t, "socketio"+addresses+" {\ncookie\n"+options+"\n}")
@@ -96,7 +96,7 @@ func TestACookieFindsASessionThatNothingElseDoes(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoEvidence(t *testing.T) {
+func TestInvalidCookiesAreIgnored(t *testing.T) {
 	nodes, addresses := startNodes(t, 2)
 	s := serve(t, "socketio"+addresses+" {\ncookie\nfallback first\n}")
 	right := tagOfNode(nodes[1])
@@ -105,25 +105,25 @@ func TestWhatIsNoEvidence(t *testing.T) {
 		lines []string
 		left  string
 	}{
-		{"a forged value", []string{"a=1; server_id=AAAAAAAAAAA; b=2"}, "a=1; b=2"},
-		{"a value of another kind", []string{`a="x y"; server_id="` + right + `";c`}, `a="x y";c`},
-		{"an over-long value", []string{"a=1;server_id=" + strings.Repeat("A", 5000)}, "a=1"},
+		{"a tag that no upstream has", []string{"a=1; server_id=AAAAAAAAAAA; b=2"}, "a=1; b=2"},
+		{"a quoted value", []string{`a="x y"; server_id="` + right + `";c`}, `a="x y";c`},
+		{"a value that is too long", []string{"a=1;server_id=" + strings.Repeat("A", 5000)}, "a=1"},
 		{"the cookie twice", []string{"server_id=" + right + "; a=1; server_id=" + right}, "a=1"},
-		{"the cookie in pieces", []string{"a=1", "server_id=" + right}, "a=1"},
-		{"another case", []string{"Server_ID=" + right}, "Server_ID=" + right},
+		{"two lines", []string{"a=1", "server_id=" + right}, "a=1"},
+		{"a name in another case", []string{"Server_ID=" + right}, "Server_ID=" + right},
 		{"no cookie", []string{"a=1;; b"}, "a=1;; b"},
 	}
 	for _, tc := range cases {
 		t.Run(tc.name, func(t *testing.T) {
 			res, body := s.send(t, http.MethodGet, polling, withCookies(tc.lines...))
-			assert.Contains(t, body, ".a-", "the fallback's node")
+			assert.Contains(t, body, ".a-", "the fallback selects the node")
 			assert.Len(t, res.Header["Set-Cookie"], 1)
 			assert.Equal(t, tc.left, <-nodes[0].cookies)
 		})
 	}
 }
 
-func TestACookieOfANodeThatIsNotFit(t *testing.T) {
+func TestTheCookieOfAnUpstreamThatIsDownIsReplaced(t *testing.T) {
 	nodes, addresses := startNodes(t, 3)
 	s := serve(t, "socketio"+addresses+" {\ncookie\nfallback first\n}")
 	nodes[1].Close()
@@ -133,10 +133,10 @@ func TestACookieOfANodeThatIsNotFit(t *testing.T) {
 		assert.Equal(t, []string{"server_id=" + tagOfNode(nodes[0]) + "; Path=/; HttpOnly"}, res.Header["Set-Cookie"])
 	}
 	_, body := s.send(t, http.MethodGet, polling, withCookies("server_id="+tagOfNode(nodes[2])))
-	assert.Contains(t, body, ".c-", "others do not mind")
+	assert.Contains(t, body, ".c-", "the cookie of another node still counts")
 }
 
-func TestOneCookieHoweverManyTries(t *testing.T) {
+func TestRetriesSetOneCookie(t *testing.T) {
 	nodes, addresses := startNodes(t, 3)
 	nodes[0].Close()
 	nodes[1].Close()
@@ -146,7 +146,7 @@ func TestOneCookieHoweverManyTries(t *testing.T) {
 	assert.Equal(t, []string{"server_id=" + tagOfNode(nodes[2]) + "; Path=/; HttpOnly"}, res.Header["Set-Cookie"])
 }
 
-func TestARefusalBringsNobodyBack(t *testing.T) {
+func TestErrorsSetNoCookie(t *testing.T) {
 	n := startNode(t, "a")
 	s := serve(t, "socketio "+n.address()+" {\ncookie\n}")
 	res, _ := s.get(t, polling+"&sid=gone")
@@ -158,7 +158,7 @@ func TestARefusalBringsNobodyBack(t *testing.T) {
 	assert.Empty(t, res.Header["Set-Cookie"])
 }
 
-func TestACookieOfTheSameNameFromANode(t *testing.T) {
+func TestAnUpstreamsCookieOfTheSameNameIsRemoved(t *testing.T) {
 	n := startNode(t, "a")
 	n.header = http.Header{"Set-Cookie": {"server_id=mine", "other=1; Path=/"}, "Cache-Control": {"no-store"}}
 	s := serve(t, "socketio "+n.address()+" {\ncookie\n}")
@@ -167,7 +167,7 @@ func TestACookieOfTheSameNameFromANode(t *testing.T) {
 	assert.Equal(t, []string{"no-store"}, res.Header["Cache-Control"])
 }
 
-func TestANodesOwnCookieIsPrefixed(t *testing.T) {
+func TestPrefixModeAddsTheTagToTheUpstreamsCookie(t *testing.T) {
 	nodes, addresses := startNodes(t, 2)
 	for _, n := range nodes {
 		n.header = http.Header{"Set-Cookie": {"io=abc; Path=/; SameSite=Lax", "other=1"}}
@@ -176,12 +176,12 @@ func TestANodesOwnCookieIsPrefixed(t *testing.T) {
 	for _, n := range nodes {
 		value := tagOfNode(n) + "~abc"
 		res, body := s.send(t, http.MethodGet, polling, withCookies("a=1; io="+value+";b"))
-		assert.Contains(t, body, n.name+"-", "a new session comes back")
+		assert.Contains(t, body, n.name+"-", "a new session")
 		assert.Equal(t, "a=1; io=abc;b", <-n.cookies)
 		assert.Equal(t, []string{"io=" + value + "; Path=/; SameSite=Lax", "other=1"}, res.Header["Set-Cookie"])
 		assert.Equal(t, []string{"private"}, res.Header["Cache-Control"])
 		_, body = s.send(t, http.MethodGet, polling+"&sid="+n.name+"-1", withCookies("io="+value))
-		assert.Equal(t, n.name, body, "a session is found")
+		assert.Equal(t, n.name, body, "an open session")
 		<-n.cookies
 	}
 	for _, forged := range []string{"io=AAAAAAAAAAA~abc", "io=" + tagOfNode(nodes[1]) + "~abc; io=x"} {
@@ -190,14 +190,14 @@ func TestANodesOwnCookieIsPrefixed(t *testing.T) {
 	}
 }
 
-func TestACookieInThePlaceholders(t *testing.T) {
+func TestPlaceholdersOfRequestsWithACookie(t *testing.T) {
 	n := startNode(t, "a")
 	s := serve(t, `log
-		log_append io_by {http.affinity.reason}
+		log_append io_reason {http.affinity.reason}
 		socketio `+n.address()+` {
 			cookie
 		}`)
 	s.send(t, http.MethodGet, polling, withCookies("server_id="+tagOfNode(n)))
 	s.send(t, http.MethodGet, "page=1", withCookies("server_id="+tagOfNode(n)))
-	require.Eventually(t, func() bool { return len(s.logged(t, "handled request", `"io_by":"cookie"`)) == 2 }, patience, patience/1000)
+	require.Eventually(t, func() bool { return len(s.logged(t, "handled request", `"io_reason":"cookie"`)) == 2 }, patience, patience/1000)
 }

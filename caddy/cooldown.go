@@ -8,67 +8,92 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 )
 
-// defaultCoolDown is how long an upstream that could not be dialed gets no new
-// session while there is another. It is short, as one handshake has to find out
-// that the upstream is back.
+// defaultCoolDown is the default of cool_down. It is short because a handshake
+// has to find out that the upstream is back.
 const defaultCoolDown = 5 * time.Second
 
-// coolDowns remembers which upstreams could not be dialed a moment ago. To a
-// policy that counts requests, one that refuses connections looks best of all,
-// as it has none; and Caddy's health checks are off by default. It is safe for
-// concurrent use.
+// coolDowns says which upstreams a policy avoids because they could not be
+// dialed. An upstream that refuses connections has no requests, so a policy that
+// counts requests would prefer it; and Caddy's health checks are off by default.
 type coolDowns struct {
-	// period is how long an upstream cools down. With 0, none does.
+	dials *failedDials
+
+	// period is the policy's cool_down. With 0, no upstream cools down.
 	period time.Duration
-
-	// now is the clock.
-	now func() time.Time
-
-	// some says that there may be any at all, which is rare.
-	some atomic.Bool
-
-	mu sync.Mutex
-	// since has the time of each upstream's last failed dial, by its address.
-	since map[string]time.Time
 }
 
-// newCoolDowns returns a coolDowns without upstreams.
-func newCoolDowns(period time.Duration) *coolDowns {
-	return &coolDowns{period: period, now: time.Now, since: map[string]time.Time{}}
-}
-
-// start has the upstream at an address cool down from now. It reports whether
-// it does.
-func (c *coolDowns) start(dial string) bool {
+// start notes that an upstream could not be dialed. It reports whether the
+// upstream cools down now.
+func (c coolDowns) start(upstream *reverseproxy.Upstream) bool {
 	if c.period == 0 {
 		return false
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.forget()
-	c.since[dial] = c.now()
-	c.some.Store(true)
+	c.dials.add(upstream.Dial)
 	return true
 }
 
 // has reports whether an upstream is cooling down.
-func (c *coolDowns) has(upstream *reverseproxy.Upstream) bool {
-	if !c.some.Load() {
-		return false
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.forget()
-	_, cooling := c.since[upstream.Dial]
-	return cooling
+func (c coolDowns) has(upstream *reverseproxy.Upstream) bool {
+	return c.period > 0 && c.dials.within(upstream.Dial, c.period)
 }
 
-// forget drops those that have cooled down.
-func (c *coolDowns) forget() {
-	for dial, since := range c.since {
-		if c.now().Sub(since) >= c.period {
-			delete(c.since, dial)
+// failedDials remembers when each upstream could last not be dialed. It is safe
+// for concurrent use.
+type failedDials struct {
+	// now is the clock.
+	now func() time.Time
+
+	// some reports whether there may be any, which is rare.
+	some atomic.Bool
+
+	mu sync.Mutex
+	// longest is the longest cool_down of the policies. Older dials are dropped.
+	longest time.Duration
+	// last has the time of the last failed dial by dial address.
+	last map[string]time.Time
+}
+
+// newFailedDials returns a failedDials without upstreams.
+func newFailedDials() *failedDials {
+	return &failedDials{now: time.Now, last: map[string]time.Time{}}
+}
+
+// coolDowns returns the cool-downs of a policy with this cool_down.
+func (f *failedDials) coolDowns(period time.Duration) coolDowns {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.longest = max(f.longest, period)
+	return coolDowns{dials: f, period: period}
+}
+
+// add notes that the upstream at an address could not be dialed.
+func (f *failedDials) add(dial string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.dropOld()
+	f.last[dial] = f.now()
+	f.some.Store(true)
+}
+
+// within reports whether the upstream at an address could not be dialed within
+// the last period.
+func (f *failedDials) within(dial string, period time.Duration) bool {
+	if !f.some.Load() {
+		return false
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.dropOld()
+	last, failed := f.last[dial]
+	return failed && f.now().Sub(last) < period
+}
+
+// dropOld forgets dials that no policy counts any more.
+func (f *failedDials) dropOld() {
+	for dial, last := range f.last {
+		if f.now().Sub(last) >= f.longest {
+			delete(f.last, dial)
 		}
 	}
-	c.some.Store(len(c.since) > 0)
+	f.some.Store(len(f.last) > 0)
 }

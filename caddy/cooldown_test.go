@@ -16,18 +16,40 @@ import (
 )
 
 func TestUpstreamsCoolDown(t *testing.T) {
-	c := newCoolDowns(defaultCoolDown)
+	dials := newFailedDials()
 	clock := time.Unix(1000, 0)
-	c.now = func() time.Time { return clock }
+	dials.now = func() time.Time { return clock }
+	c := dials.coolDowns(defaultCoolDown)
 	pool := newPool(1, 2)
-	c.start(pool[0].Dial)
+	c.start(pool[0])
 	assert.True(t, c.has(pool[0]))
 	assert.False(t, c.has(pool[1]))
 
 	clock = clock.Add(defaultCoolDown)
 	assert.False(t, c.has(pool[0]))
-	assert.False(t, c.some.Load())
-	assert.Empty(t, c.since)
+	assert.False(t, dials.some.Load())
+	assert.Empty(t, dials.last)
+}
+
+func TestPoliciesShareFailedDialsAndApplyTheirOwnCoolDown(t *testing.T) {
+	dials := newFailedDials()
+	clock := time.Unix(1000, 0)
+	dials.now = func() time.Time { return clock }
+	short, long, off := dials.coolDowns(time.Second), dials.coolDowns(time.Minute), dials.coolDowns(0)
+	pool := newPool(1, 2)
+	assert.True(t, short.start(pool[0]))
+	assert.False(t, off.start(pool[1]))
+	for _, tc := range []struct {
+		after       time.Duration
+		short, long bool
+	}{{0, true, true}, {time.Second, false, true}, {time.Minute, false, false}} {
+		clock = time.Unix(1000, 0).Add(tc.after)
+		assert.Equal(t, tc.short, short.has(pool[0]), "after %s", tc.after)
+		assert.Equal(t, tc.long, long.has(pool[0]), "after %s", tc.after)
+		assert.False(t, off.has(pool[0]), "after %s", tc.after)
+		assert.False(t, long.has(pool[1]), "after %s", tc.after)
+	}
+	assert.Empty(t, dials.last)
 }
 
 func TestNewSessionsAvoidUpstreamsThatCoolDown(t *testing.T) {
@@ -39,30 +61,30 @@ func TestNewSessionsAvoidUpstreamsThatCoolDown(t *testing.T) {
 			}
 			policy := newPolicy(t, options)
 			pool := newPool(1, 4)
-			policy.coolDowns.start(pool[0].Dial)
-			policy.coolDowns.start(pool[1].Dial)
+			policy.coolDowns.start(pool[0])
+			policy.coolDowns.start(pool[1])
 			for range 20 {
 				req, _ := newRequest(t, "")
 				assert.Contains(t, pool[2:], policy.Select(pool, req, nil))
 			}
-			policy.coolDowns.start(pool[2].Dial)
-			policy.coolDowns.start(pool[3].Dial)
+			policy.coolDowns.start(pool[2])
+			policy.coolDowns.start(pool[3])
 			req, _ := newRequest(t, "")
-			assert.NotNil(t, policy.Select(pool, req, nil), "where all cool down, any will do")
+			assert.NotNil(t, policy.Select(pool, req, nil), "if all cool down, any of them is selected")
 		})
 	}
 }
 
-// traced returns what a transport calls for a request with a state.
+// traced returns the trace that the transport calls for a request.
 func traced(t *testing.T, state *requestState) *httptrace.ClientTrace {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody)
 	require.NoError(t, err)
-	return httptrace.ContextClientTrace(state.connect.withTrace(req).Context())
+	return httptrace.ContextClientTrace(state.trace.withTrace(req).Context())
 }
 
-func TestOnlyFailedDialsCoolUpstreamsDown(t *testing.T) {
-	refused := errors.New("stands for any error of a dial")
+func TestOnlyFailedDialsStartACoolDown(t *testing.T) {
+	refused := errors.New("connection refused")
 	for _, tc := range []struct {
 		name  string
 		dial  string // of the upstream
@@ -70,23 +92,23 @@ func TestOnlyFailedDialsCoolUpstreamsDown(t *testing.T) {
 		cools bool
 	}{
 		{"refused", "10.0.0.1:1", func(trace *httptrace.ClientTrace) { trace.ConnectDone("tcp", "", refused) }, true},
-		{"a name that is not known", "node1:1", func(trace *httptrace.ClientTrace) { trace.DNSDone(httptrace.DNSDoneInfo{Err: refused}) }, true},
-		{"one address of two", "10.0.0.1:1", func(trace *httptrace.ClientTrace) {
+		{"a name that cannot be resolved", "node1:1", func(trace *httptrace.ClientTrace) { trace.DNSDone(httptrace.DNSDoneInfo{Err: refused}) }, true},
+		{"refused by the first of two addresses", "10.0.0.1:1", func(trace *httptrace.ClientTrace) {
 			trace.ConnectDone("tcp", "", refused)
 			trace.ConnectDone("tcp", "", nil)
 		}, false},
-		{"a connection that was idle", "10.0.0.1:1", func(trace *httptrace.ClientTrace) {
+		{"refused, but an idle connection was used", "10.0.0.1:1", func(trace *httptrace.ClientTrace) {
 			trace.GotConn(httptrace.GotConnInfo{})
 			trace.ConnectDone("tcp", "", refused)
 		}, false},
-		{"a connection that breaks", "10.0.0.1:1", func(trace *httptrace.ClientTrace) {
+		{"a connection that breaks after the request was sent", "10.0.0.1:1", func(trace *httptrace.ClientTrace) {
 			trace.ConnectDone("tcp", "", nil)
 			trace.WroteHeaders()
 		}, false},
-		{"a client that has gone", "10.0.0.1:1", func(trace *httptrace.ClientTrace) { trace.ConnectDone("tcp", "", context.Canceled) }, false},
-		{"no more files on this machine", "10.0.0.1:1", func(trace *httptrace.ClientTrace) { trace.ConnectDone("tcp", "", syscall.EMFILE) }, false},
-		{"an address that the client may have written", "{http.request.host}:1", func(trace *httptrace.ClientTrace) { trace.ConnectDone("tcp", "", refused) }, false},
-		{"nothing", "10.0.0.1:1", func(*httptrace.ClientTrace) {}, false},
+		{"canceled by the client", "10.0.0.1:1", func(trace *httptrace.ClientTrace) { trace.ConnectDone("tcp", "", context.Canceled) }, false},
+		{"no free file descriptors", "10.0.0.1:1", func(trace *httptrace.ClientTrace) { trace.ConnectDone("tcp", "", syscall.EMFILE) }, false},
+		{"an address with a placeholder", "{http.request.host}:1", func(trace *httptrace.ClientTrace) { trace.ConnectDone("tcp", "", refused) }, false},
+		{"no dial", "10.0.0.1:1", func(*httptrace.ClientTrace) {}, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			policy := newPolicy(t, "")
@@ -101,33 +123,33 @@ func TestOnlyFailedDialsCoolUpstreamsDown(t *testing.T) {
 	}
 }
 
-func TestCoolDownCanBeSwitchedOff(t *testing.T) {
+func TestCoolDownOff(t *testing.T) {
 	policy := newPolicy(t, "cool_down off\nfallback first")
 	pool := newPool(1, 2)
 	req, state := newRequest(t, "")
 	require.Same(t, pool[0], policy.Select(pool, req, nil))
 	traced(t, state).ConnectDone("tcp", "", errors.ErrUnsupported)
-	assert.Same(t, pool[1], policy.Select(pool, req, nil), "the same request tries another")
+	assert.Same(t, pool[1], policy.Select(pool, req, nil), "a retry goes to another upstream")
 	req, _ = newRequest(t, "")
 	assert.Same(t, pool[0], policy.Select(pool, req, nil))
 }
 
-func TestAPinnedUpstreamThatCannotBeDialedIsLostForTheRequest(t *testing.T) {
+func TestARetryDoesNotDialAPinnedUpstreamAgain(t *testing.T) {
 	policy := newPolicy(t, "fallback first")
 	pool := newPool(1, 2)
 	req, state := newRequest(t, tagOf(pool[1]))
 	require.Same(t, pool[1], policy.Select(pool, req, nil))
 	traced(t, state).ConnectDone("tcp", "", errors.ErrUnsupported)
 	assert.Same(t, pool[0], policy.Select(pool, req, nil))
-	assert.Equal(t, core.ByLost, state.by)
-	assert.True(t, policy.coolDowns.has(pool[1]), "a new session avoids it")
+	assert.Equal(t, core.ReasonUpstreamUnhealthy, state.reason)
+	assert.True(t, policy.coolDowns.has(pool[1]), "new sessions avoid it")
 
 	req, state = newRequest(t, tagOf(pool[1]))
-	assert.Same(t, pool[1], policy.Select(pool, req, nil), "another request tries it")
-	assert.Equal(t, core.ByTag, state.by)
+	assert.Same(t, pool[1], policy.Select(pool, req, nil), "another request dials it")
+	assert.Equal(t, core.ReasonTag, state.reason)
 }
 
-func TestAFailedRequestOfOneNodeCoolsItDownOnce(t *testing.T) {
+func TestOneFailedDialStartsACoolDown(t *testing.T) {
 	for _, query := range []string{polling, "EIO=4&transport=websocket", "page=1"} {
 		t.Run(query, func(t *testing.T) {
 			nodes, addresses := startNodes(t, 2)
@@ -145,7 +167,7 @@ func TestAFailedRequestOfOneNodeCoolsItDownOnce(t *testing.T) {
 	}
 }
 
-func TestNewSessionsOpenWhileMostNodesAreDown(t *testing.T) {
+func TestNewSessionsOpenWhileMostUpstreamsAreDown(t *testing.T) {
 	nodes, addresses := startNodes(t, 3)
 	s := serve(t, "socketio"+addresses)
 	nodes[0].Close()

@@ -1,16 +1,15 @@
-// Package caddy keeps Socket.IO (Engine.IO) sessions on their node behind
-// Caddy. It has four parts:
+// Package caddy pins Socket.IO (Engine.IO) sessions to their upstreams in Caddy.
+// It has four parts:
 //
-//   - the selection policy "affinity" ([AffinitySelection]) gives each request
-//     to the upstream that has its session,
-//   - the handler "affinity" ([Handler]) reads the session from the request and
-//     binds new sessions to their upstream,
-//   - the directive "socketio" writes both, and the reverse_proxy between them,
-//     in one line of a Caddyfile,
-//   - the app "affinity" ([App]) owns what all sites of the process share: the
-//     learned sessions, and the handover of listening sockets from one config to
-//     the next (package handover).
+//   - The selection policy "affinity" ([AffinitySelection]) sends each request to
+//     the upstream of its session.
+//   - The handler "affinity" ([Handler]) finds the session of each request, and
+//     pins new sessions to their upstreams.
+//   - The directive "socketio" is a Caddyfile shorthand for both and the
+//     reverse_proxy between them.
+//   - The app "affinity" ([App]) owns what all sites of the process share: the
+//     learned sessions, what is known about upstreams, and the handover of
+//     listening sockets from one config to the next (package handover).
 //
-// What Engine.IO says is read in package core. This package only puts that in
-// Caddy's terms.
+// Package core implements the Engine.IO protocol. This package adapts it to Caddy.
 package caddy

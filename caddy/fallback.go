@@ -7,23 +7,24 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 )
 
-// maxAsks is how often a fallback policy is asked for another upstream at most.
-const maxAsks = 64
+// maxFallbackSelections is how often the fallback policy selects for one try of a
+// request at most.
+const maxFallbackSelections = 64
 
-// eligibility is how fit an upstream is for a request that could go anywhere.
+// eligibility rates an upstream for a request that any upstream may get.
 type eligibility int
 
-// The eligibilities, the best last.
+// The eligibilities, in ascending order.
 const (
-	// triedBefore: it could not serve this request.
+	// triedBefore: an earlier try of the request went to the upstream.
 	triedBefore eligibility = iota
-	// coolingDown: it could not be dialed a moment ago.
+	// coolingDown: the upstream could not be dialed a moment ago.
 	coolingDown
-	// eligible: nothing speaks against it.
+	// eligible: there is no reason to avoid the upstream.
 	eligible
 )
 
-// rate says how eligible an upstream is for a request.
+// rate returns the eligibility of an upstream for a request.
 func (a *AffinitySelection) rate(upstream *reverseproxy.Upstream, state *requestState) eligibility {
 	switch {
 	case state.hasTried(upstream):
@@ -35,74 +36,75 @@ func (a *AffinitySelection) rate(upstream *reverseproxy.Upstream, state *request
 	}
 }
 
-// choose has the fallback policy select an upstream for a request that could go
-// anywhere, the most eligible one that it offers.
-func (a *AffinitySelection) choose(pool reverseproxy.UpstreamPool, req *http.Request, w http.ResponseWriter, state *requestState) *reverseproxy.Upstream {
-	if own, ok := a.fallback.(*sessionLeastConn); ok {
-		return own.selectBest(pool, func(upstream *reverseproxy.Upstream) eligibility { return a.rate(upstream, state) })
+// selectFallback returns an upstream for a request that any upstream may get: the
+// most eligible one that the fallback policy selects.
+func (a *AffinitySelection) selectFallback(pool reverseproxy.UpstreamPool, req *http.Request, w http.ResponseWriter, state *requestState) *reverseproxy.Upstream {
+	if leastConn, ok := a.fallback.(*sessionLeastConn); ok {
+		return leastConn.selectBest(pool, func(upstream *reverseproxy.Upstream) eligibility { return a.rate(upstream, state) })
 	}
 
-	best := a.ask(pool, req, state)
-	if best.upstream != nil && best.rated < eligible {
-		best = a.askForBetter(pool, req, state, best)
+	best := a.nextCandidate(pool, req, state)
+	if best.upstream != nil && best.rating < eligible {
+		best = a.betterCandidate(pool, req, state, best)
 	}
 	best.headers.writeTo(w, state)
 	return best.upstream
 }
 
-// askForBetter has the fallback policy select something more eligible than what
-// it has offered, if it does.
-func (a *AffinitySelection) askForBetter(pool reverseproxy.UpstreamPool, req *http.Request, state *requestState, best offer) offer {
-	if ignoresPositions(a.fallback) {
-		return a.askAmongBetter(pool, req, state, best)
+// candidate is an upstream that the fallback policy has selected, or nil, its
+// eligibility, and the headers that the policy has set.
+type candidate struct {
+	upstream *reverseproxy.Upstream
+	rating   eligibility
+	headers  *fallbackWriter
+}
+
+// nextCandidate has the fallback policy select from a pool.
+func (a *AffinitySelection) nextCandidate(pool reverseproxy.UpstreamPool, req *http.Request, state *requestState) candidate {
+	c := candidate{headers: new(fallbackWriter)}
+	if c.upstream = a.fallback.Select(pool, req, c.headers); c.upstream != nil {
+		c.rating = a.rate(c.upstream, state)
 	}
-	for range maxAsks {
-		other := a.ask(pool, req, state)
-		if other.upstream != nil && other.rated > best.rated {
+	return c
+}
+
+// betterCandidate has the fallback policy select a more eligible upstream than
+// first. It returns the best that there is, which may be first itself.
+func (a *AffinitySelection) betterCandidate(pool reverseproxy.UpstreamPool, req *http.Request, state *requestState, first candidate) candidate {
+	if ignoresPositions(a.fallback) {
+		return a.bestOfFiltered(pool, req, state, first)
+	}
+	best := first
+	for range maxFallbackSelections {
+		other := a.nextCandidate(pool, req, state)
+		if other.upstream != nil && other.rating > best.rating {
 			best = other
 		}
-		if best.rated == eligible {
+		if best.rating == eligible {
 			break
 		}
 	}
 	return best
 }
 
-// offer is an upstream that a fallback policy has selected, if any, how eligible
-// it is, and the headers that the policy has set for it.
-type offer struct {
-	upstream *reverseproxy.Upstream
-	rated    eligibility
-	headers  *fallbackWriter
-}
-
-// ask has the fallback policy select from a pool.
-func (a *AffinitySelection) ask(pool reverseproxy.UpstreamPool, req *http.Request, state *requestState) offer {
-	o := offer{headers: new(fallbackWriter)}
-	if o.upstream = a.fallback.Select(pool, req, o.headers); o.upstream != nil {
-		o.rated = a.rate(o.upstream, state)
-	}
-	return o
-}
-
-// askAmongBetter has the fallback policy select from those upstreams only that
-// are more eligible than what it has offered, the best first.
-func (a *AffinitySelection) askAmongBetter(pool reverseproxy.UpstreamPool, req *http.Request, state *requestState, offered offer) offer {
-	for least := eligible; least > offered.rated; least-- {
-		better := slices.DeleteFunc(slices.Clone(pool), func(upstream *reverseproxy.Upstream) bool {
+// bestOfFiltered is betterCandidate for a policy that may select from a filtered
+// pool.
+func (a *AffinitySelection) bestOfFiltered(pool reverseproxy.UpstreamPool, req *http.Request, state *requestState, first candidate) candidate {
+	for least := eligible; least > first.rating; least-- {
+		filtered := slices.DeleteFunc(slices.Clone(pool), func(upstream *reverseproxy.Upstream) bool {
 			return a.rate(upstream, state) < least
 		})
-		if o := a.ask(better, req, state); o.upstream != nil {
-			return o
+		if c := a.nextCandidate(filtered, req, state); c.upstream != nil {
+			return c
 		}
 	}
-	return offered
+	return first
 }
 
-// ignoresPositions reports whether a policy of Caddy's answers by the upstreams
-// themselves, whatever their positions in the pool. Weights, for example, are by
-// position: in a pool without the upstreams that are not eligible, they would be
-// those of others. What a policy of another module goes by is not known.
+// ignoresPositions reports whether a policy may select from a filtered pool: it
+// is one of Caddy's whose selection does not depend on the positions of the
+// upstreams in the pool. Weights, for example, are by position. What the policy
+// of another module depends on is not known.
 func ignoresPositions(policy reverseproxy.Selector) bool {
 	switch policy.(type) {
 	case *reverseproxy.FirstSelection, reverseproxy.FirstSelection,

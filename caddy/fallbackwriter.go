@@ -6,10 +6,10 @@ import (
 	"slices"
 )
 
-// fallbackWriter takes the headers that a fallback policy sets when it selects,
-// such as the cookie of Caddy's cookie policy, until it is known whether the
-// selection counts. It is there also where the policy would have no writer:
-// Caddy's header and query policies have none for their fallback.
+// fallbackWriter buffers the headers that a fallback policy sets, such as the
+// cookie of Caddy's cookie policy, until it is known whether its selection is
+// used. It is also for policies that would get a nil writer: Caddy's header and
+// query policies pass nil to their fallback.
 type fallbackWriter struct {
 	header http.Header
 }
@@ -22,14 +22,14 @@ func (f *fallbackWriter) Header() http.Header {
 	return f.header
 }
 
-// Write implements [http.ResponseWriter]. A policy has nothing to write.
+// Write implements [http.ResponseWriter]. A policy writes no body.
 func (*fallbackWriter) Write(p []byte) (int, error) { return len(p), nil }
 
 // WriteHeader implements [http.ResponseWriter].
 func (*fallbackWriter) WriteHeader(int) {}
 
-// writeTo sets the headers on a reply, in the place of those that were set for
-// an earlier try of the request. Without a writer, it drops them.
+// writeTo adds the headers to a reply, in place of those of an earlier try of the
+// request. If w is nil, it drops them.
 func (f *fallbackWriter) writeTo(w http.ResponseWriter, state *requestState) {
 	if w == nil || f.header == nil && state.fallbackHeader == nil {
 		return

@@ -21,40 +21,62 @@ func init() {
 	httpcaddyfile.RegisterDirectiveOrder("affinity", httpcaddyfile.Before, "reverse_proxy")
 }
 
-// Handler reads from each request the Socket.IO (Engine.IO) session that it
-// belongs to, for the selection policy "affinity" of the reverse_proxy behind
-// it, and binds each new session to the upstream that opened it: it puts the
-// upstream's tag in front of the session ID that the client gets, and takes it
-// off again before any node sees it, or else remembers the session ID. Replies
-// that open no session pass as they are, but for the policy's cookie.
+// Handler finds the Socket.IO (Engine.IO) session of each request, for the
+// selection policy "affinity" of the reverse_proxy after it, and pins each new
+// session to the upstream that opened it. To do so, it either adds the upstream's
+// tag to the session ID that the client gets, and removes it from the requests to
+// the upstream, or learns the session ID. It changes no other replies, except
+// that the policy may set a cookie.
 //
-// A server with this handler loses no new connection while Caddy replaces its
-// config: see the handover option of [App].
+// The sockets of a server with this handler are handed over from one config to
+// the next, so that a reload loses no requests. See the handover option of [App].
 //
-// It sets these placeholders on Engine.IO requests, and on others whose upstream
-// the policy's cookie has chosen:
+// This handler sets these placeholders on Engine.IO requests, and on other
+// requests whose upstream is chosen by the policy's cookie:
 //
 // Placeholder | Description
 // ------------|-------------
-// `{http.affinity.sid}` | The node's own session ID. Empty when the client sent one that has no place in a log.
+// `{http.affinity.sid}` | The session ID as the upstream knows it, without a tag. Empty if it is longer than 256 bytes or has characters that are not safe to log.
 // `{http.affinity.tag}` | The tag of the session's upstream.
-// `{http.affinity.reason}` | What the upstream was chosen by: `tag` (the session ID says so), `learned` (this proxy remembers it), `cookie` (the client's cookie says so), `new` (a new session), `lost` (a session whose upstream is not known or cannot be reached), or empty (a session that the sid option leaves alone).
+// `{http.affinity.reason}` | Why the request went to its upstream; see below.
+//
+// With these reasons, the request went to the upstream that it is pinned to:
+//
+// Reason | Description
+// -------|-------------
+// `tag` | The session ID has the tag of the upstream.
+// `learned` | This process has learned the session.
+// `cookie` | The client's cookie has the tag of the upstream.
+//
+// With any other reason, the fallback policy selected the upstream:
+//
+// Reason | Description
+// -------|-------------
+// `new` | The request opens a session.
+// `unknown_tag` | The session ID has a tag that no upstream has, or has had since Caddy started. A proxy with another secret may have added it.
+// `unknown_session` | The session ID has no tag, and this process has not learned the session, or it has expired.
+// `upstream_gone` | The upstream of the session was removed, or is one of another reverse_proxy. Changing the address of an upstream or the secret removes the former upstream.
+// `upstream_unhealthy` | The upstream of the session is unhealthy or could not be dialed.
+// (empty) | The `sid` option leaves the session ID alone.
+//
+// If the session ID leads to no upstream, but the cookie does, `upstream_gone` and
+// `upstream_unhealthy` are about the upstream of the cookie.
 type Handler struct {
-	// How to remember the upstream of a session: `tag` puts the upstream's tag
-	// in front of the session ID that the client gets, so that nothing has to
-	// be remembered; `learn` leaves the session ID as it is and remembers it,
-	// in this process, for the pingInterval and pingTimeout of its handshake
-	// since its last use; `auto` is `tag` for Engine.IO 4 (Socket.IO 3 and 4)
-	// and `learn` for Engine.IO 3 (Socket.IO 2), where the session ID is also
-	// the socket.id that applications see; `off` does neither. Default: `auto`.
+	// How to pin sessions. `tag` adds the upstream's tag to the session ID that
+	// the client gets; no state is kept. `learn` does not change the session ID
+	// and keeps it in the memory of this process, for the pingInterval plus the
+	// pingTimeout of its handshake after its last use. `auto` is `tag` for
+	// Engine.IO 4 (Socket.IO 3 and 4) and `learn` for Engine.IO 3 (Socket.IO 2),
+	// where applications see the session ID as `socket.id`. `off` does neither.
+	// Default: `auto`.
 	SID string `json:"sid,omitempty"`
 
 	mode   core.Mode
 	share  *core.Share // of the learned sessions
 	logger *zap.Logger
 
-	// warnedOfPolicy is set once there was a warning that the policy is missing.
-	warnedOfPolicy *atomic.Bool
+	// warnedMissingPolicy is set after the warning that the policy is missing.
+	warnedMissingPolicy *atomic.Bool
 }
 
 // CaddyModule returns the Caddy module information.
@@ -68,18 +90,18 @@ func (Handler) CaddyModule() caddy.ModuleInfo {
 // Provision sets up the handler.
 func (h *Handler) Provision(ctx caddy.Context) error {
 	h.logger = ctx.Logger()
-	h.warnedOfPolicy = new(atomic.Bool)
+	h.warnedMissingPolicy = new(atomic.Bool)
 	mode, err := core.ParseMode(h.SID)
 	if err != nil {
 		return err
 	}
 	h.mode = mode
-	app, err := appOf(ctx)
+	app, err := loadApp(ctx)
 	if err != nil {
 		return err
 	}
 	if mode.MayLearn() {
-		h.share = app.sessions.NewShare()
+		h.share = app.shared.sessions.NewShare()
 	}
 	if app.handover != nil {
 		app.handover.Join(ctx)
@@ -93,14 +115,14 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	switch {
 	case state == nil:
 		state = newState(r.Context())
-	case state.handled:
-		// There is a handler in front of this one, say one of the site and
-		// one in a socketio directive.
+	case state.handling:
+		// There is a handler before this one, for example one of the site and
+		// one of a socketio directive.
 		return next.ServeHTTP(w, r)
 	}
-	state.handled, state.policy = true, nil
+	state.handling, state.policy = true, nil
 	defer func() {
-		state.handled = false
+		state.handling = false
 		if state.policy != nil {
 			state.policy.endTry(state)
 		}
@@ -110,53 +132,54 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	req, isEngineIO := core.ParseRequest(r.URL.RawQuery)
 	state.isEngineIO, state.hasSession = isEngineIO, isEngineIO && !req.IsHandshake()
 	state.engineIO, state.mode, state.share = req, h.mode, h.share
-	// A preflight has no cookies, and browsers keep none of its reply.
+	// Browsers send no cookies in a preflight request and ignore those of its
+	// reply.
 	state.maySetCookie = !state.hasSession && r.Method != http.MethodOptions
-	r = state.connect.withTrace(r)
+	r = state.trace.withTrace(r)
 	if !isEngineIO {
 		return next.ServeHTTP(w, r)
 	}
 
 	state.sid = core.PrintableRaw(req.SID)
-	if (h.mode.Tags(req.Version) || h.mode.Learns(req.Version)) && req.OpensByPolling(r) {
-		return h.open(w, r, next, state, h.mode.Learns(req.Version))
+	if (h.mode.Tags(req.Version) || h.mode.Learns(req.Version)) && req.IsPollingHandshake(r) {
+		return h.serveHandshake(w, r, next, state, h.mode.Learns(req.Version))
 	}
 	return next.ServeHTTP(w, r)
 }
 
-// open serves a handshake poll, and binds or learns the session that it opens.
-func (h *Handler) open(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, state *requestState, learn bool) error {
-	// A compressed open packet cannot be read. There is nothing to lose: it
-	// has a hundred bytes, and the encode handler still sees what the client
-	// accepts, as it is in front of this one.
+// serveHandshake serves a handshake poll, and tags or learns the new session.
+func (h *Handler) serveHandshake(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, state *requestState, learn bool) error {
+	// A compressed open packet cannot be read. It is about a hundred bytes, so
+	// compression would save nothing, and the encode handler, which is before
+	// this one, still sees what the client accepts.
 	const field = "Accept-Encoding"
-	accepted, had := r.Header[field]
+	accepted, present := r.Header[field]
 	r.Header[field] = []string{"identity"}
 	defer func() {
 		delete(r.Header, field)
-		if had {
+		if present {
 			r.Header[field] = accepted
 		}
 	}()
 
-	rewriter := core.NewHandshakeRewriter(w, func(_ http.Header, opened core.Opened) string {
+	rewriter := core.NewHandshakeRewriter(w, func(_ http.Header, opened core.Handshake) string {
 		state.sid = core.Printable(opened.SID)
 		if !learn {
 			return state.chosen
 		}
 		if state.chosen != "" {
-			h.learn(opened, state.chosen)
+			h.learnSession(opened, state.chosen)
 		}
 		return ""
 	})
-	whole := false
+	returned := false
 	defer func() {
-		if !whole { // reverse_proxy panics when its upstream breaks off
+		if !returned { // reverse_proxy panics if the upstream's reply is cut short
 			rewriter.Abort()
 		}
 	}()
 	err := next.ServeHTTP(rewriter, r)
-	whole = true
+	returned = true
 	opened, closeErr := rewriter.Close()
 	if opened {
 		h.logOpened(state, closeErr)
@@ -164,26 +187,27 @@ func (h *Handler) open(w http.ResponseWriter, r *http.Request, next caddyhttp.Ha
 	return err
 }
 
-// learn remembers the upstream of a session. It warns of a table that is full,
-// at the first session that had to go, the tenth, the hundredth and so on.
-func (h *Handler) learn(opened core.Opened, tag string) {
+// learnSession learns the upstream of a session. If the table is full, it logs a
+// warning at the first session dropped, the tenth, the hundredth and so on.
+func (h *Handler) learnSession(opened core.Handshake, tag string) {
 	if dropped, full := h.share.Learn(opened, tag); full && core.IsPowerOfTen(dropped) {
-		h.logger.Warn("a learned Socket.IO session was dropped before its time, as there were too many; its client has to connect anew; "+
-			"raise max_sessions of the affinity app",
+		h.logger.Warn("dropped a learned Socket.IO session because there are too many, so its client has to reconnect; "+
+			"increase max_sessions of the affinity app",
 			zap.Uint64("dropped", dropped))
 	}
 }
 
-// logOpened says how a new session was bound, or, once, that it was not.
+// logOpened logs a new session. If no policy chose its upstream, it logs one
+// warning.
 func (h *Handler) logOpened(state *requestState, err error) {
 	if state.chosen == "" {
-		if h.warnedOfPolicy.CompareAndSwap(false, true) {
-			h.logger.Warn("a Socket.IO session was opened, but no lb_policy affinity chose its upstream, so the session is not kept; " +
-				"use the socketio directive, or set lb_policy affinity in the reverse_proxy behind this handler")
+		if h.warnedMissingPolicy.CompareAndSwap(false, true) {
+			h.logger.Warn("cannot pin Socket.IO sessions because no lb_policy affinity chose their upstream; " +
+				"use the socketio directive, or set lb_policy affinity in the reverse_proxy after this handler")
 		}
 		return
 	}
-	if c := h.logger.Check(zapcore.DebugLevel, "bound session"); c != nil {
+	if c := h.logger.Check(zapcore.DebugLevel, "opened session"); c != nil {
 		c.Write(zap.String("sid", state.sid), zap.String("tag", state.chosen), zap.Error(err))
 	}
 }
@@ -205,7 +229,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return unmarshalBlock(d, h.unmarshalOption)
 }
 
-// unmarshalOption reads one option with its arguments.
+// unmarshalOption parses one option with its arguments.
 func (h *Handler) unmarshalOption(d *caddyfile.Dispenser) error {
 	switch d.Val() {
 	case "sid":

@@ -36,7 +36,7 @@ func TestSessionLeastConnGivesANewUpstreamItsShareInABurst(t *testing.T) {
 	selectMany(t, policy, pool, 30)
 	pool = append(pool, newPool(100, 1)...)
 	selected := selectMany(t, policy, pool, 10)
-	assert.Equal(t, 10, selected[pool[3]], "it has as many as the others now")
+	assert.Equal(t, 10, selected[pool[3]], "the new upstream now has as many as the others")
 	selected = selectMany(t, policy, pool, 40)
 	assert.Equal(t, 10, selected[pool[3]])
 }
@@ -49,24 +49,24 @@ func TestSessionLeastConnForgetsSessionsThatAreNotRecent(t *testing.T) {
 	selectMany(t, policy, pool[:1], 10)
 
 	clock = clock.Add(recentPeriod)
-	assert.Equal(t, 4, selectMany(t, policy, pool, 4)[pool[1]], "after one period, they still count")
+	assert.Equal(t, 4, selectMany(t, policy, pool, 4)[pool[1]], "sessions of the previous period count")
 	clock = clock.Add(2 * recentPeriod)
-	assert.Equal(t, 2, selectMany(t, policy, pool, 4)[pool[1]], "after two, the nodes' requests speak for themselves")
+	assert.Equal(t, 2, selectMany(t, policy, pool, 4)[pool[1]], "older sessions do not count")
 }
 
-func TestSessionLeastConnOfNone(t *testing.T) {
+func TestSessionLeastConnWithAnEmptyPool(t *testing.T) {
 	assert.Nil(t, newSessionLeastConn().Select(nil, nil, nil))
 }
 
-func TestSessionLeastConnForgetsUpstreamsThatAreGone(t *testing.T) {
+func TestSessionLeastConnForgetsFormerUpstreams(t *testing.T) {
 	policy := newSessionLeastConn()
-	for from := range 3 * spareUpstreams {
+	for from := range 3 * maxFormerUpstreams {
 		selectMany(t, policy, newPool(from, 1), 1)
 	}
-	assert.LessOrEqual(t, len(policy.recent), spareUpstreams+1)
+	assert.LessOrEqual(t, len(policy.recent), maxFormerUpstreams+1)
 }
 
-// The clock of the system may be set.
+// The system clock may be changed.
 func TestSessionLeastConnSpreadsEvenlyWhenTheClockJumps(t *testing.T) {
 	policy := newSessionLeastConn()
 	clock := time.Unix(1_000_000, 0)

@@ -25,63 +25,66 @@ const (
 	policyName      = "affinity"
 )
 
-// errOwnFallback is returned when an affinity policy is to fall back on an
+// errOwnFallback is returned when the fallback of an affinity policy is an
 // affinity policy.
 var errOwnFallback = errors.New("affinity cannot be its own fallback")
 
-// AffinitySelection is a policy that gives each request of a Socket.IO
-// (Engine.IO) session to the upstream that opened the session. It needs the
-// affinity handler in front of the reverse_proxy it is in; without, every
-// request goes where the fallback policy says.
+// AffinitySelection is a policy that sends every request of a Socket.IO
+// (Engine.IO) session to the upstream that opened the session. It requires the
+// affinity handler before the reverse_proxy; without it, the fallback policy
+// selects the upstream of every request.
 //
-// A request of a known session goes to its upstream while that is healthy. When
-// the upstream has as many requests as it may have, no upstream is selected, so
-// that reverse_proxy waits for it (see lb_try_duration): no other node knows
-// the session. When the upstream is unhealthy or no longer there, the fallback
-// policy selects, and the node it selects answers "Session ID unknown", on
-// which clients connect anew at once. New sessions, and requests that are not
-// Engine.IO's, go where the fallback policy says; but when it says an upstream
-// that failed just before, it is asked for another.
+// Precedence: tag in the session ID, learned session, cookie. If the upstream of
+// a session is healthy but at its request limit, no upstream is selected, so
+// that reverse_proxy waits for it (see lb_try_duration), as no other upstream
+// has the session. If it is unhealthy or was removed, the fallback policy
+// selects an upstream. That one replies "Session ID unknown", and the client
+// reconnects.
+//
+// The fallback policy also selects the upstream of new sessions, and of requests
+// that are not Engine.IO's. If it selects an upstream that is cooling down, or
+// that the request has tried before, it selects again.
 type AffinitySelection struct {
-	// The key of the tags by which clients name their upstreams. It has to be
-	// the same on every proxy in front of the same upstreams. With a secret, a
-	// tag cannot be guessed from an upstream's address. Placeholders such as
-	// `{env.*}` and `{file.*}` are replaced once, when the config is loaded.
-	// Default: none; tags are a plain SHA-256 of the address.
+	// The key of the tags, which identify upstreams in session IDs and cookies.
+	// It must be the same on all proxies in front of the same upstreams. With a
+	// secret, tags cannot be computed from the upstreams' addresses. Placeholders
+	// such as `{env.*}` and `{file.*}` are replaced when the config is loaded.
+	// Default: none; a tag is a plain SHA-256 hash of the address, truncated to
+	// 64 bits.
 	Secret string `json:"secret,omitempty"`
 
-	// How long an upstream that this policy could not dial gets no new session
-	// while there is another. Only failed connections count (refused, timed out,
-	// or a name that could not be looked up): no reply, and nothing that a client
-	// sends. Each is logged at the level DEBUG. With `0` (`off` in a Caddyfile),
-	// none counts. Default: `5s`.
+	// How long an upstream that could not be dialed gets no new sessions, unless
+	// all others are cooling down too. Only failed connections count (refused,
+	// timed out, or an address that could not be resolved), never replies or
+	// anything that clients send. Each is logged at level DEBUG. All sites share
+	// the failures of an address, as with Caddy's passive health checks; each
+	// policy applies its own `cool_down` to them. They survive a config reload.
+	// With `0` (`off` in a Caddyfile), this policy neither records nor counts
+	// failures. Default: `5s`.
 	CoolDown *caddy.Duration `json:"cool_down,omitempty"`
 
-	// A cookie that brings clients back to their upstream where no session ID
-	// does. Default: none.
+	// The cookie that identifies a client's upstream when the session ID does
+	// not. Default: none.
 	Cookie *Cookie `json:"cookie,omitempty"`
 
-	// The policy that selects an upstream for a new session. Default:
-	// `least_conn`, under which an open poll or WebSocket counts as a request,
-	// so that sessions are spread evenly; sessions of the last few seconds count
-	// too, and of equals each has its turn.
+	// The policy that selects the upstream of a new session. Default: a
+	// `least_conn` for sessions. Every open poll or WebSocket counts as a
+	// request, and so does every session opened in the last 5 to 10 seconds; of
+	// upstreams with the same count, the one selected least recently is next.
 	FallbackRaw json.RawMessage `json:"fallback,omitempty" caddy:"namespace=http.reverse_proxy.selection_policies inline_key=policy"`
 
 	fallback  reverseproxy.Selector
 	tags      *tagIndex
-	coolDowns *coolDowns
+	coolDowns coolDowns
 	logger    *zap.Logger
 
-	// resends says that lb_retry_match decides which requests that were sent
-	// to an upstream may be sent to another.
+	// resends reports whether a request that was sent to an upstream may be sent
+	// to another one, if lb_retry_match matches it.
 	resends bool
 
-	// warnedOfHandler is set once there was a warning that the handler is
-	// missing.
-	warnedOfHandler *atomic.Bool
-
-	// unknown counts the requests whose session is none of the upstreams'.
-	unknown *atomic.Uint64
+	// These keep the log from repeating its warnings.
+	warnedMissingHandler *atomic.Bool
+	notFound             *notFound
 }
 
 // CaddyModule returns the Caddy module information.
@@ -95,14 +98,18 @@ func (AffinitySelection) CaddyModule() caddy.ModuleInfo {
 // Provision sets up the policy.
 func (a *AffinitySelection) Provision(ctx caddy.Context) error {
 	a.logger = ctx.Logger()
-	a.warnedOfHandler = new(atomic.Bool)
-	a.unknown = new(atomic.Uint64)
+	a.warnedMissingHandler = new(atomic.Bool)
+	a.notFound = new(notFound)
+	app, err := loadApp(ctx)
+	if err != nil {
+		return err
+	}
 
 	secret, err := caddy.NewReplacer().ReplaceOrErr(a.Secret, true, true)
 	if err != nil {
 		return fmt.Errorf("replacing placeholders in secret: %w", err)
 	}
-	a.tags = newTagIndex(secret)
+	a.tags = newTagIndex(secret, app.shared.tags)
 	coolDown := defaultCoolDown
 	if a.CoolDown != nil {
 		coolDown = time.Duration(*a.CoolDown)
@@ -110,7 +117,7 @@ func (a *AffinitySelection) Provision(ctx caddy.Context) error {
 	if coolDown < 0 {
 		return fmt.Errorf("cool_down %s: must not be negative", coolDown)
 	}
-	a.coolDowns = newCoolDowns(coolDown)
+	a.coolDowns = app.shared.dials.coolDowns(coolDown)
 	a.resends = hasRetryMatch(ctx)
 	if a.Cookie != nil {
 		if err := a.Cookie.provision(); err != nil {
@@ -119,7 +126,7 @@ func (a *AffinitySelection) Provision(ctx caddy.Context) error {
 	}
 
 	if a.FallbackRaw == nil {
-		a.fallback = newSessionLeastConn()
+		a.fallback = app.shared.leastConn
 		return nil
 	}
 	mod, err := ctx.LoadModule(a, "FallbackRaw")
@@ -130,7 +137,7 @@ func (a *AffinitySelection) Provision(ctx caddy.Context) error {
 	return nil
 }
 
-// Validate refuses a fallback that cannot be one.
+// Validate returns an error if the policy is its own fallback.
 func (a *AffinitySelection) Validate() error {
 	if _, own := a.fallback.(*AffinitySelection); own {
 		return errOwnFallback
@@ -139,7 +146,7 @@ func (a *AffinitySelection) Validate() error {
 }
 
 // hasRetryMatch reports whether the reverse_proxy that a policy is provisioned
-// for has an lb_retry_match that may match anything.
+// for has an lb_retry_match that may match a request.
 func hasRetryMatch(ctx caddy.Context) bool {
 	for _, module := range ctx.Modules() {
 		if proxy, ok := module.(*reverseproxy.Handler); ok && proxy.LoadBalancing != nil {
@@ -164,7 +171,7 @@ func (a *AffinitySelection) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return unmarshalBlock(d, a.unmarshalOption)
 }
 
-// unmarshalOption reads one option with its arguments.
+// unmarshalOption parses one option with its arguments.
 func (a *AffinitySelection) unmarshalOption(d *caddyfile.Dispenser) error {
 	switch d.Val() {
 	case "secret":

@@ -20,20 +20,28 @@ import (
 	"github.com/eio-affinity/affinity/core"
 )
 
-// newPolicy sets up a policy from the lines of its block.
+// newPolicy provisions a policy with these options.
 func newPolicy(tb testing.TB, options string) *AffinitySelection {
 	tb.Helper()
 	policy := new(AffinitySelection)
 	require.NoError(tb, policy.UnmarshalCaddyfile(caddyfile.NewTestDispenser("affinity {\n"+options+"\n}")))
-	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
-	tb.Cleanup(cancel)
-	require.NoError(tb, policy.Provision(ctx))
+	require.NoError(tb, policy.Provision(newContext(tb)))
 	require.NoError(tb, policy.Validate())
-	policy.logger = zap.NewNop() // that of a context without a config logs all there is
+	policy.logger = zap.NewNop() // the logger of the context writes DEBUG to stderr
 	return policy
 }
 
-// newPool makes a pool of upstreams that are all up.
+// newContext returns the context of an empty config, which ends with the test.
+func newContext(tb testing.TB) caddy.Context {
+	tb.Helper()
+	config, err := caddy.ProvisionContext(&caddy.Config{Admin: &caddy.AdminConfig{Disabled: true}})
+	require.NoError(tb, err)
+	ctx, cancel := caddy.NewContext(config)
+	tb.Cleanup(cancel)
+	return ctx
+}
+
+// newPool returns a pool of healthy upstreams.
 func newPool(from, count int) reverseproxy.UpstreamPool {
 	pool := make(reverseproxy.UpstreamPool, 0, count)
 	for i := range count {
@@ -42,7 +50,8 @@ func newPool(from, count int) reverseproxy.UpstreamPool {
 	return pool
 }
 
-// newRequest makes a request that has passed the handler, with a tag or none.
+// newRequest returns a request as the handler passes it on: one of a session with
+// this tag, or a handshake.
 func newRequest(tb testing.TB, tag string) (*http.Request, *requestState) {
 	tb.Helper()
 	ctx := context.WithValue(context.Background(), caddyhttp.VarsCtxKey, map[string]any{})
@@ -67,27 +76,30 @@ func TestSelectFollowsTheTag(t *testing.T) {
 	for _, want := range pool {
 		req, state := newRequest(t, tagOf(want))
 		assert.Same(t, want, policy.Select(pool, req, nil))
-		assert.Equal(t, core.ByTag, state.by)
+		assert.Equal(t, core.ReasonTag, state.reason)
 	}
 }
 
 func TestSelectFollowsTheTagThroughChangingPools(t *testing.T) {
 	policy := newPolicy(t, "fallback first")
 	for from := 1; from < 3000; from += 7 {
-		pool := newPool(from, 10) // as a dynamic source gives them: new each time
+		pool := newPool(from, 10) // new values each time, like dynamic upstreams
 		for _, i := range []int{0, 9, 4} {
 			req, _ := newRequest(t, tagOf(pool[i]))
 			require.Same(t, pool[i], policy.Select(pool, req, nil))
 		}
-		gone := &reverseproxy.Upstream{Dial: fmt.Sprintf("10.0.0.1:%d", from-1)}
+		want, gone := core.ReasonUpstreamGone, &reverseproxy.Upstream{Dial: fmt.Sprintf("10.0.0.1:%d", from-1)}
+		if from == 1 {
+			want = core.ReasonUnknownTag // it was in no pool
+		}
 		req, state := newRequest(t, tagOf(gone))
 		require.Same(t, pool[0], policy.Select(pool, req, nil))
-		require.Equal(t, core.ByLost, state.by)
+		require.Equal(t, want, state.reason)
 	}
-	assert.LessOrEqual(t, len(policy.tags.entries.Load().tags), spareUpstreams+2*10, "tags of upstreams that are gone are dropped")
+	assert.LessOrEqual(t, len(policy.tags.entries.Load().tags), maxFormerUpstreams+2*10, "former upstreams are forgotten")
 }
 
-func TestSelectWhereTwoUpstreamsHaveOneAddress(t *testing.T) {
+func TestSelectWithTwoUpstreamsOfOneAddress(t *testing.T) {
 	policy := newPolicy(t, "")
 	pool := append(newPool(1, 2), newPool(1, 2)...)
 	req, _ := newRequest(t, tagOf(pool[3]))
@@ -102,7 +114,7 @@ func TestSelectFromAnEmptyPool(t *testing.T) {
 	}
 }
 
-func TestSelectNamesTheUpstreamOfANewSession(t *testing.T) {
+func TestSelectTagsNewSessions(t *testing.T) {
 	policy := newPolicy(t, "secret key\nfallback first")
 	pool := newPool(1, 3)
 	req, state := newRequest(t, "")
@@ -110,7 +122,7 @@ func TestSelectNamesTheUpstreamOfANewSession(t *testing.T) {
 	assert.Equal(t, core.NewTagger("key").Tag(pool[0].Dial), state.chosen)
 }
 
-func TestSelectAgainPrefersWhatWasNotTried(t *testing.T) {
+func TestRetriesPreferUpstreamsThatWereNotTried(t *testing.T) {
 	policy := newPolicy(t, "fallback first")
 	pool := newPool(1, 3)
 	req, state := newRequest(t, "")
@@ -120,7 +132,7 @@ func TestSelectAgainPrefersWhatWasNotTried(t *testing.T) {
 	}
 }
 
-func TestSelectAgainStaysWithAPinnedUpstreamThatWasDialed(t *testing.T) {
+func TestRetriesStayWithAPinnedUpstreamThatWasDialed(t *testing.T) {
 	policy := newPolicy(t, "fallback first")
 	pool := newPool(1, 3)
 	req, _ := newRequest(t, tagOf(pool[2]))
@@ -138,7 +150,7 @@ func TestSelectWithoutAWriter(t *testing.T) {
 	}
 }
 
-func TestSelectByManyAtOnce(t *testing.T) {
+func TestSelectIsSafeForConcurrentUse(t *testing.T) {
 	policy := newPolicy(t, "")
 	var group sync.WaitGroup
 	for worker := range 16 {
@@ -153,7 +165,7 @@ func TestSelectByManyAtOnce(t *testing.T) {
 				}
 				req, state := newRequest(t, "")
 				if got := policy.Select(pool, req, nil); state.chosen != tagOf(got) {
-					t.Errorf("%v is not named %s", got, state.chosen)
+					t.Errorf("the tag of %v is not %s", got, state.chosen)
 					return
 				}
 			}
@@ -172,10 +184,8 @@ func TestSelectOfAPinnedSessionAllocatesNothing(t *testing.T) {
 	}))
 }
 
-func TestOwnFallbackIsRefused(t *testing.T) {
+func TestAffinityAsItsOwnFallbackIsRejected(t *testing.T) {
 	policy := &AffinitySelection{FallbackRaw: []byte(`{"policy":"affinity"}`)}
-	ctx, cancel := caddy.NewContext(caddy.Context{Context: t.Context()})
-	defer cancel()
-	require.NoError(t, policy.Provision(ctx))
+	require.NoError(t, policy.Provision(newContext(t)))
 	require.ErrorIs(t, policy.Validate(), errOwnFallback)
 }

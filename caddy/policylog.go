@@ -2,6 +2,7 @@ package caddy
 
 import (
 	"net/http"
+	"sync/atomic"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -11,14 +12,15 @@ import (
 	"github.com/eio-affinity/affinity/core"
 )
 
-// logSelected says how a request was routed, if there was something to see to.
+// logSelected logs the upstream of an Engine.IO request, or of another request
+// whose cookie names its upstream.
 func (a *AffinitySelection) logSelected(state *requestState, upstream *reverseproxy.Upstream) {
-	if !state.isEngineIO && state.by == "" {
+	if !state.isEngineIO && state.reason == "" {
 		return
 	}
 	if c := a.logger.Check(zapcore.DebugLevel, "selected upstream for session"); c != nil {
 		c.Write(
-			zap.String("reason", string(state.by)),
+			zap.String("reason", string(state.reason)),
 			zap.String("sid", state.sid),
 			zap.String("tag", state.tag()),
 			zap.String("upstream", upstream.String()),
@@ -26,24 +28,39 @@ func (a *AffinitySelection) logSelected(state *requestState, upstream *reversepr
 	}
 }
 
-// warnWithoutHandler warns, once, when an Engine.IO request has not passed the
-// affinity handler.
-func (a *AffinitySelection) warnWithoutHandler(req *http.Request) {
-	if a.warnedOfHandler.Load() {
-		return
-	}
-	if _, isEngineIO := core.ParseRequest(req.URL.RawQuery); isEngineIO && a.warnedOfHandler.CompareAndSwap(false, true) {
-		a.logger.Warn("a Socket.IO request reached lb_policy affinity without passing the affinity handler, so its session is not kept; " +
-			"use the socketio directive, or put the affinity directive in front of this reverse_proxy")
+// logFailedDial logs that an upstream could not be dialed and cools down.
+func (a *AffinitySelection) logFailedDial(upstream *reverseproxy.Upstream, err error) {
+	if c := a.logger.Check(zapcore.DebugLevel, "upstream could not be dialed; new sessions avoid it during its cool-down"); c != nil {
+		c.Write(zap.String("upstream", upstream.String()), zap.Duration("cool_down", a.coolDowns.period), zap.Error(err))
 	}
 }
 
-// warnOfUnknown warns of sessions of upstreams that are not there, at the first
-// such request, the tenth, the hundredth and so on.
-func (a *AffinitySelection) warnOfUnknown(state *requestState) {
-	if times := a.unknown.Add(1); core.IsPowerOfTen(times) {
-		a.logger.Warn("a Socket.IO session came with a tag that none of the upstreams has, so its client has to connect anew; "+
-			"either an upstream was removed or is written in another way now, or another proxy in front of the same upstreams has another secret",
-			zap.String("tag", state.pinned), zap.Uint64("requests", times))
+// warnMissingHandler logs one warning if Engine.IO requests do not pass the
+// affinity handler.
+func (a *AffinitySelection) warnMissingHandler(req *http.Request) {
+	if a.warnedMissingHandler.Load() {
+		return
+	}
+	if _, isEngineIO := core.ParseRequest(req.URL.RawQuery); isEngineIO && a.warnedMissingHandler.CompareAndSwap(false, true) {
+		a.logger.Warn("cannot pin Socket.IO sessions because their requests do not pass the affinity handler; " +
+			"use the socketio directive, or put the affinity directive before this reverse_proxy")
+	}
+}
+
+// notFound counts the requests of sessions whose upstream is not in the pool.
+type notFound struct {
+	unknownTag, upstreamGone atomic.Uint64
+}
+
+// warnNotFound logs a warning about sessions whose upstream is not in the pool, at
+// the first request of each kind, the tenth, the hundredth and so on.
+func (a *AffinitySelection) warnNotFound(state *requestState) {
+	requests, message := &a.notFound.upstreamGone, "the upstream of a Socket.IO session was removed, or its address or the secret was changed, so its client has to reconnect"
+	if state.reason == core.ReasonUnknownTag {
+		requests, message = &a.notFound.unknownTag, "the session ID of a Socket.IO request has a tag that no upstream has, so its client has to reconnect; "+
+			"check that all proxies in front of these upstreams have the same secret and the same upstream addresses"
+	}
+	if count := requests.Add(1); core.IsPowerOfTen(count) {
+		a.logger.Warn(message, zap.String("reason", string(state.reason)), zap.String("tag", state.pinned), zap.Uint64("requests", count))
 	}
 }

@@ -7,14 +7,15 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// replyWriter gives a reply its cookie, just before its headers are sent.
+// replyWriter writes the policy's cookie to a reply just before its headers are
+// sent.
 type replyWriter struct {
 	*caddyhttp.ResponseWriterWrapper
-	state *requestState
-	began bool
+	state       *requestState
+	wroteHeader bool
 }
 
-// newReplyWriter returns a replyWriter in front of w.
+// newReplyWriter returns a replyWriter that writes to w.
 func newReplyWriter(w http.ResponseWriter, state *requestState) *replyWriter {
 	return &replyWriter{
 		ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w},
@@ -22,36 +23,37 @@ func newReplyWriter(w http.ResponseWriter, state *requestState) *replyWriter {
 	}
 }
 
-// WriteHeader takes the reply's status. Informational ones begin no reply.
+// WriteHeader implements [http.ResponseWriter]. Headers after an informational
+// status are not the reply's.
 func (w *replyWriter) WriteHeader(status int) {
-	if final := status >= 200 || status == http.StatusSwitchingProtocols; final && !w.began {
-		w.began = true
-		w.state.setCookie(w.Header(), status)
+	if final := status >= 200 || status == http.StatusSwitchingProtocols; final && !w.wroteHeader {
+		w.wroteHeader = true
+		w.state.writeCookie(w.Header(), status)
 	}
 	w.ResponseWriterWrapper.WriteHeader(status)
 }
 
-// Write takes a part of the reply's body.
+// Write implements [http.ResponseWriter].
 func (w *replyWriter) Write(p []byte) (int, error) {
-	w.begin()
+	w.ensureHeader()
 	return w.ResponseWriterWrapper.Write(p)
 }
 
-// ReadFrom is Write for [io.Copy].
+// ReadFrom implements [io.ReaderFrom].
 func (w *replyWriter) ReadFrom(r io.Reader) (int64, error) {
-	w.begin()
+	w.ensureHeader()
 	return w.ResponseWriterWrapper.ReadFrom(r)
 }
 
-// FlushError sends what there is, for [http.ResponseController].
+// FlushError implements the method that [http.ResponseController] looks for.
 func (w *replyWriter) FlushError() error {
-	w.begin()
+	w.ensureHeader()
 	return http.NewResponseController(w.ResponseWriter).Flush()
 }
 
-// begin sends the headers of a reply whose status nobody said.
-func (w *replyWriter) begin() {
-	if !w.began {
+// ensureHeader writes the header if nothing has written it.
+func (w *replyWriter) ensureHeader() {
+	if !w.wroteHeader {
 		w.WriteHeader(http.StatusOK)
 	}
 }

@@ -17,21 +17,20 @@ import (
 	"github.com/eio-affinity/affinity/core"
 )
 
-// TestRepliesPassUntouched has nodes answer a handshake with what is no open
-// packet. What the client gets is held against what it gets from the node
-// itself.
-func TestRepliesPassUntouched(t *testing.T) {
+// TestOtherRepliesPassUnchanged sends handshakes to nodes that do not reply with an
+// open packet, and compares the reply with the one that the node sends directly.
+func TestOtherRepliesPassUnchanged(t *testing.T) {
 	open := `0{"sid":"a-1"}`
 	cases := []struct {
 		name  string
 		reply http.HandlerFunc
 	}{
-		{"an error of the node", func(w http.ResponseWriter, _ *http.Request) {
+		{"an error", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
 			w.WriteHeader(http.StatusForbidden)
 			_, _ = io.WriteString(w, `{"code":4,"message":"Forbidden"}`)
 		}},
-		{"an open packet under another status", func(w http.ResponseWriter, _ *http.Request) {
+		{"an open packet with another status", func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusAccepted)
 			_, _ = io.WriteString(w, open)
 		}},
@@ -57,7 +56,7 @@ func TestRepliesPassUntouched(t *testing.T) {
 		{"an open packet of more than 64 KiB", func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(w, open+strings.Repeat(" ", 64<<10))
 		}},
-		{"nothing", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }},
+		{"no content", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }},
 		{"an empty body", func(http.ResponseWriter, *http.Request) {}},
 	}
 	for _, tc := range cases {
@@ -80,13 +79,13 @@ func TestRepliesPassUntouched(t *testing.T) {
 	}
 }
 
-// raw sends a handshake and leaves the reply as it is.
+// raw sends a handshake and returns the reply without decompressing it.
 func (s *server) raw(t *testing.T) (*http.Response, string) {
 	t.Helper()
 	return s.send(t, http.MethodGet, polling, http.Header{"Accept-Encoding": {"gzip"}})
 }
 
-func TestTheNodeIsAskedNotToCompress(t *testing.T) {
+func TestHandshakesAreRequestedUncompressed(t *testing.T) {
 	asked := make(chan string, 2)
 	n := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked <- r.Header.Get("Accept-Encoding")
@@ -100,10 +99,10 @@ func TestTheNodeIsAskedNotToCompress(t *testing.T) {
 	assert.Equal(t, "identity", <-asked)
 	assert.Contains(t, body, core.NewTagger("").Tag(n.Listener.Addr().String())+".a-1")
 	require.Eventually(t, func() bool { return len(s.logged(t, "handled request", `"accepted":"gzip"`)) == 1 }, patience, patience/1000,
-		"the request is afterwards as it came")
+		"the handler restores the header")
 }
 
-func TestACompressingSiteBindsToo(t *testing.T) {
+func TestEncodeCompressesTaggedHandshakes(t *testing.T) {
 	n := startNode(t, "a")
 	s := serve(t, "encode {\n gzip\n minimum_length 1\n}\nsocketio "+n.address())
 	res, body := s.raw(t)
@@ -115,7 +114,7 @@ func TestACompressingSiteBindsToo(t *testing.T) {
 	assert.Contains(t, string(plain), core.NewTagger("").Tag(n.address())+".a-1")
 }
 
-func TestAnEndlessReplyStreams(t *testing.T) {
+func TestEndlessRepliesAreStreamed(t *testing.T) {
 	stop := make(chan struct{})
 	n := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for {
@@ -142,7 +141,7 @@ func TestAnEndlessReplyStreams(t *testing.T) {
 	assert.EqualValues(t, 10<<20, read)
 }
 
-func TestAReplyThatBreaksOff(t *testing.T) {
+func TestATruncatedReplyStaysTruncated(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer listener.Close()

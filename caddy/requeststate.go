@@ -18,77 +18,77 @@ const stateVar = "http.affinity"
 
 // The placeholders that the handler sets. See [Handler].
 const (
-	sidPlaceholder = "http.affinity.sid"
-	tagPlaceholder = "http.affinity.tag"
-	reasonPlaceholder  = "http.affinity.reason"
+	sidPlaceholder    = "http.affinity.sid"
+	tagPlaceholder    = "http.affinity.tag"
+	reasonPlaceholder = "http.affinity.reason"
 )
 
-// requestState is what the handler and the policy tell each other about one
-// request. It lives in the request's variables, so the two find it wherever they
-// stand in the chain. One goroutine at a time has it.
+// requestState is what the handler and the policy know about a request. It is a
+// variable of the request, so that both find it wherever they are in the chain.
+// It is not safe for concurrent use, except for trace.
 type requestState struct {
-	// isEngineIO says that the request is Engine.IO's. Then engineIO is what its
-	// query says, mode and share are the handler's, and hasSession says that the
-	// request belongs to a session that is there already.
+	// isEngineIO reports whether this is an Engine.IO request. If so, engineIO is
+	// its query, and hasSession reports whether it belongs to a session that is
+	// already open.
 	isEngineIO, hasSession bool
 	engineIO               core.Request
-	mode                   core.Mode
-	share                  *core.Share
 
-	// policy is the policy that has resolved the request's session. There may be
-	// several, one after another.
+	// mode and share are those of the handler.
+	mode  core.Mode
+	share *core.Share
+
+	// policy is the policy that resolved the session. A request may pass several
+	// policies, one after another.
 	policy *AffinitySelection
 
-	// evidence is what the request brings for an upstream, and by what chose
-	// the upstream in the end.
-	evidence, by core.Reason
+	// resolved is what the session ID and the cookie say, and reason why the
+	// request went to its upstream in the end.
+	resolved, reason core.Reason
 
-	// pinned is the tag of the upstream that has the request's session, if
-	// that is known.
+	// pinned is the tag of the upstream that has the session, if known.
 	pinned string
 
-	// chosen is the tag of the upstream that the policy chose for a request
-	// without a session, or whose session cannot be reached.
+	// chosen is the tag of the upstream chosen for a request that is not pinned,
+	// or whose upstream is not there.
 	chosen string
 
-	// tried has the dial addresses of all that the policy so chose. There is
-	// more than one when reverse_proxy tries again.
+	// tried has the dial addresses of all upstreams so chosen. There is more than
+	// one if reverse_proxy retries.
 	tried []string
 
-	// connect is what the request has seen of its connections. undialed has the
-	// dial addresses of the upstreams that could not be dialed for it.
-	connect  connectTrace
+	// trace records the connections to upstreams. undialed has the dial addresses
+	// of the upstreams that could not be dialed.
+	trace    connectTrace
 	undialed []string
 
-	// selected is the upstream that the request was given to last, and
-	// responder the tag of it.
+	// selected is the upstream of this try, and responder its tag.
 	selected  *reverseproxy.Upstream
 	responder string
 
-	// cookie is that of the policy, if it has one, and cookieTag the tag that
-	// the client's carries. The reply may set a new one if maySetCookie.
+	// cookie is the policy's, if it has one, and cookieTag the tag in the
+	// client's. maySetCookie reports whether the reply may set a new one.
 	cookie       *Cookie
 	cookieTag    string
 	maySetCookie bool
 
-	// fallbackHeader is what the fallback policy has set on the reply.
+	// fallbackHeader has the headers that the fallback policy has set.
 	fallbackHeader http.Header
 
-	// sid is the node's own session ID, as [core.Printable] shows it.
+	// sid is the upstream's own session ID, as [core.Printable] returns it.
 	sid string
 
-	// handled says that a handler is at work on the request, so that another
-	// one behind it keeps out.
-	handled bool
+	// handling reports whether a handler is serving the request. Another handler
+	// behind it does nothing.
+	handling bool
 }
 
-// stateOf returns the state of a request, or nil when no handler has seen it.
+// stateOf returns the state of a request, or nil if no handler has served it.
 func stateOf(ctx context.Context) *requestState {
 	state, _ := caddyhttp.GetVar(ctx, stateVar).(*requestState)
 	return state
 }
 
-// newState gives a request a state.
+// newState adds a state to a request.
 func newState(ctx context.Context) *requestState {
 	state := new(requestState)
 	caddyhttp.SetVar(ctx, stateVar, state)
@@ -100,7 +100,7 @@ func newState(ctx context.Context) *requestState {
 
 // placeholder is a [caddy.ReplacerFunc].
 func (s *requestState) placeholder(key string) (any, bool) {
-	if !s.isEngineIO && s.by == "" {
+	if !s.isEngineIO && s.reason == "" {
 		return nil, false
 	}
 	switch key {
@@ -109,14 +109,14 @@ func (s *requestState) placeholder(key string) (any, bool) {
 	case tagPlaceholder:
 		return s.tag(), true
 	case reasonPlaceholder:
-		return string(s.by), true
+		return string(s.reason), true
 	default:
 		return nil, false
 	}
 }
 
-// tag returns the tag of the request's session: the one it came with, or the
-// one that it is to get.
+// tag returns the tag of the request's session, or else the tag that a new
+// session gets.
 func (s *requestState) tag() string {
 	if s.pinned != "" {
 		return s.pinned
@@ -124,51 +124,50 @@ func (s *requestState) tag() string {
 	return s.chosen
 }
 
-// takeCookie reads the policy's cookie, and takes it out of the headers of the
-// request that goes to the upstream.
-func (s *requestState) takeCookie(cookie *Cookie, header http.Header) {
+// readCookie reads the policy's cookie and removes it from the headers of the
+// request to the upstream.
+func (s *requestState) readCookie(cookie *Cookie, header http.Header) {
 	if cookie == nil {
 		return
 	}
-	tag := cookie.take(header)
-	if cookie != s.cookie { // headers that are tried again have none any more
+	tag := cookie.extract(header)
+	if cookie != s.cookie { // the headers of a retry do not have it any more
 		s.cookie, s.cookieTag = cookie, tag
 	}
 }
 
-// setCookie gives a reply the policy's cookie. A reply that is an error sets
-// none: a client that was refused may as well go elsewhere next time.
-func (s *requestState) setCookie(header http.Header, status int) {
+// writeCookie writes the policy's cookie to the headers of a reply. An error sets
+// no cookie: the next request of a client that was refused may go to any
+// upstream.
+func (s *requestState) writeCookie(header http.Header, status int) {
 	if s.cookie != nil && s.responder != "" {
-		set := s.maySetCookie && s.responder != s.cookieTag && status < http.StatusBadRequest
-		s.cookie.give(header, s.responder, set)
+		issue := s.maySetCookie && s.responder != s.cookieTag && status < http.StatusBadRequest
+		s.cookie.apply(header, s.responder, issue)
 	}
 }
 
-// follow notes that the request goes to the upstream that has its session.
-func (s *requestState) follow(upstream *reverseproxy.Upstream) {
-	s.by = s.evidence
+// setPinned records that the request goes to the upstream of its session.
+func (s *requestState) setPinned(upstream *reverseproxy.Upstream) {
 	s.selected, s.responder = upstream, s.pinned
 }
 
-// choose notes an upstream that was chosen for a request without one.
-func (s *requestState) choose(upstream *reverseproxy.Upstream, tag string) {
+// setChosen records that the request goes to an upstream that was chosen for it.
+func (s *requestState) setChosen(upstream *reverseproxy.Upstream, tag string) {
 	s.chosen = tag
 	s.selected, s.responder = upstream, tag
 	s.tried = append(s.tried, upstream.Dial)
 }
 
-// endTry notes whether the upstream selected last, if any, could be dialed. It
-// returns that upstream and the error if it could not, and this says something
-// of the upstream: not of this machine, nor of the client, as where a
-// placeholder may make what the client writes a part of the address.
+// endTry ends a try. It returns the upstream and the error if dialing failed for
+// a reason that lies with the upstream: not with this machine, and not with the
+// client, which a placeholder in the address may let choose what is dialed.
 func (s *requestState) endTry() (undialed *reverseproxy.Upstream, err error) {
 	upstream := s.selected
 	if upstream == nil {
 		return nil, nil
 	}
 	s.selected = nil
-	if err = s.connect.endTry(); err == nil {
+	if err = s.trace.endTry(); err == nil {
 		return nil, nil
 	}
 	s.undialed = append(s.undialed, upstream.Dial)
@@ -178,12 +177,12 @@ func (s *requestState) endTry() (undialed *reverseproxy.Upstream, err error) {
 	return upstream, err
 }
 
-// hasTried reports whether an upstream was chosen before.
+// hasTried reports whether an upstream was chosen for an earlier try.
 func (s *requestState) hasTried(upstream *reverseproxy.Upstream) bool {
 	return slices.Contains(s.tried, upstream.Dial)
 }
 
-// couldNotDial reports whether an upstream could not be dialed for the request.
+// couldNotDial reports whether an upstream could not be dialed in an earlier try.
 func (s *requestState) couldNotDial(upstream *reverseproxy.Upstream) bool {
 	return slices.Contains(s.undialed, upstream.Dial)
 }

@@ -3,21 +3,19 @@ package caddy
 import (
 	"net/http"
 
-	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
-
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
 	"github.com/eio-affinity/affinity/core"
 )
 
-// Select returns the upstream that has the request's session, or else the one
-// that the client's cookie or the fallback policy selects, or nil when there is
-// none or it has to be waited for.
+// Select returns the upstream of the request's session if it is healthy. It
+// returns nil if that upstream is at its request limit, so that reverse_proxy
+// waits for it. Any other request gets an upstream from its cookie or else from
+// the fallback policy.
 func (a *AffinitySelection) Select(pool reverseproxy.UpstreamPool, req *http.Request, w http.ResponseWriter) *reverseproxy.Upstream {
 	state := stateOf(req.Context())
 	if state == nil {
-		a.warnWithoutHandler(req)
+		a.warnMissingHandler(req)
 		if w == nil {
 			w = new(fallbackWriter)
 		}
@@ -27,83 +25,89 @@ func (a *AffinitySelection) Select(pool reverseproxy.UpstreamPool, req *http.Req
 		a.resolve(pool, req, state)
 	} else {
 		a.endTry(state)
-		if state.connect.wasSent() && !a.resends {
+		if state.trace.wasSent() && !a.resends {
 			return nil
 		}
 	}
-	state.takeCookie(a.Cookie, req.Header)
-	known := a.byCookie(pool, state)
-	if state.hasSession && known != nil {
-		state.pinned, state.evidence = state.cookieTag, core.ByCookie
+	state.readCookie(a.Cookie, req.Header)
+	if state.hasSession && state.pinned == "" && state.cookieTag != "" && a.tags.hasSeen(pool, state.cookieTag) {
+		state.pinned, state.resolved = state.cookieTag, core.ReasonCookie
 	}
-	state.by = state.evidence
+	state.reason = state.resolved
 
 	if state.pinned != "" {
 		upstream := a.tags.find(pool, state.pinned)
-		if upstream != nil && upstream.Healthy() && !state.couldNotDial(upstream) {
-			if upstream.Full() {
-				return nil
+		switch {
+		case upstream == nil:
+			if state.reason != core.ReasonUnknownTag {
+				state.reason = core.ReasonUpstreamGone
 			}
-			state.follow(upstream)
+			a.warnNotFound(state)
+		case !upstream.Healthy() || state.couldNotDial(upstream):
+			state.reason = core.ReasonUpstreamUnhealthy
+		case upstream.Full():
+			return nil
+		default:
+			state.setPinned(upstream)
 			a.logSelected(state, upstream)
 			return upstream
 		}
-		state.by = core.ByLost
-		if upstream == nil {
-			a.warnOfUnknown(state)
-		}
 	}
 
-	upstream := known
-	if state.hasSession || known == nil || !known.Available() || a.rate(known, state) < eligible {
-		upstream = a.choose(pool, req, w, state)
-	} else {
-		state.by = core.ByCookie
-	}
-	if upstream == nil {
+	upstream := a.byCookie(pool, state)
+	if upstream != nil {
+		state.reason = core.ReasonCookie
+	} else if upstream = a.selectFallback(pool, req, w, state); upstream == nil {
 		return nil
 	}
-	state.choose(upstream, a.tags.tag(pool, upstream))
+	state.setChosen(upstream, a.tags.tag(pool, upstream))
 	a.logSelected(state, upstream)
 	return upstream
 }
 
-// resolve finds out which session a request belongs to, and takes the tag off
-// its session ID. Only a tag that one of the upstreams has or had is one: what
-// else looks like it is a part of the node's own session ID.
+// resolve finds out to which session a request belongs, and takes the tag off its
+// session ID. Only a tag that an upstream has or had is taken off: anything else
+// that has the form of a tag is part of the upstream's own session ID.
 func (a *AffinitySelection) resolve(pool reverseproxy.UpstreamPool, req *http.Request, state *requestState) {
 	state.policy = a
-	state.connect.forget()
+	state.trace.reset()
 	state.tried, state.undialed = nil, nil
-	state.pinned, state.evidence = "", ""
+	state.pinned, state.resolved = "", ""
 	if !state.isEngineIO {
 		return
 	}
-	engineIO := state.engineIO.Again(req.URL.RawQuery)
-	state.evidence, state.pinned = core.Resolve(engineIO, state.mode, core.UpstreamTags, state.share,
-		func(tag string) bool { return a.tags.has(pool, tag) })
-	if state.evidence == core.ByTag {
+	engineIO := state.engineIO.Reparse(req.URL.RawQuery)
+	known := func(tag string) bool {
+		if state.mode.Learns(engineIO.Version) {
+			// Upstreams of two sites may use the same session IDs: each site
+			// finds the sessions of its own upstreams.
+			return a.tags.has(pool, tag)
+		}
+		return a.tags.hasSeen(pool, tag)
+	}
+	state.resolved, state.pinned = core.Resolve(engineIO, state.mode, core.UpstreamTags, state.share, known)
+	if state.resolved == core.ReasonTag {
 		state.sid = core.PrintableRaw(engineIO.Unbind(req, state.pinned))
 	}
 }
 
-// byCookie returns the upstream of a pool that the client's cookie names, if
-// nothing stronger counts.
+// byCookie returns the upstream that the cookie of a request without a session
+// names, if it is available and there is no reason to avoid it.
 func (a *AffinitySelection) byCookie(pool reverseproxy.UpstreamPool, state *requestState) *reverseproxy.Upstream {
-	if state.cookieTag == "" || state.pinned != "" && state.evidence != core.ByCookie {
+	if state.hasSession || state.cookieTag == "" {
 		return nil
 	}
-	return a.tags.find(pool, state.cookieTag)
+	upstream := a.tags.find(pool, state.cookieTag)
+	if upstream == nil || !upstream.Available() || a.rate(upstream, state) < eligible {
+		return nil
+	}
+	return upstream
 }
 
-// endTry ends the try of a request, if there was one, and has an upstream that
-// could not be dialed cool down.
+// endTry ends the try of a request, if there was one. An upstream that could not
+// be dialed cools down.
 func (a *AffinitySelection) endTry(state *requestState) {
-	upstream, err := state.endTry()
-	if upstream == nil || !a.coolDowns.start(upstream.Dial) {
-		return
-	}
-	if c := a.logger.Check(zapcore.DebugLevel, "upstream could not be dialed and gets no new session while it cools down"); c != nil {
-		c.Write(zap.String("upstream", upstream.String()), zap.Duration("cool_down", a.coolDowns.period), zap.Error(err))
+	if upstream, err := state.endTry(); upstream != nil && a.coolDowns.start(upstream) {
+		a.logFailedDial(upstream, err)
 	}
 }

@@ -19,22 +19,21 @@ import (
 	"github.com/caddyserver/caddy/v2"
 )
 
-// patience bounds every wait for something that is to happen.
+// patience is how long to wait for something that has to happen.
 const patience = 30 * time.Second
 
-// client is for requests that are to be answered.
+// client sends requests that must get a reply.
 var client = &http.Client{Timeout: patience}
 
-// server is a Caddy in this process.
+// server is Caddy, run in this process.
 type server struct {
 	url string
 	log string
-	// options has lines for the global options.
+	// options has the lines of the global options block.
 	options string
 }
 
-// serve runs a Caddyfile's site until the test ends. The site has the lines of
-// its block only.
+// serve runs a site, given as the lines of its block, until the test ends.
 func serve(t *testing.T, site string) *server {
 	t.Helper()
 	return serveWith(t, "", site)
@@ -56,7 +55,7 @@ func serveWith(t *testing.T, options, site string) *server {
 	return s
 }
 
-// caddyfile returns the Caddyfile with a site.
+// caddyfile returns the Caddyfile of a site.
 func (s *server) caddyfile(site string) string {
 	return fmt.Sprintf(`{
 		admin off
@@ -73,7 +72,7 @@ func (s *server) caddyfile(site string) string {
 	}`, s.log, s.options, s.url, site)
 }
 
-// reload gives the server another site in the place of the one it has.
+// reload replaces the site.
 func (s *server) reload(t *testing.T, site string) {
 	t.Helper()
 	config, err := adapt(s.caddyfile(site))
@@ -81,7 +80,7 @@ func (s *server) reload(t *testing.T, site string) {
 	require.NoError(t, caddy.Load(config, true))
 }
 
-// logged returns the log's lines that have all of the words.
+// logged returns the lines of the log that contain all of the words.
 func (s *server) logged(t *testing.T, words ...string) []string {
 	t.Helper()
 	text, err := os.ReadFile(s.log)
@@ -99,31 +98,31 @@ func (s *server) logged(t *testing.T, words ...string) []string {
 	return lines
 }
 
-// get asks for a query under /socket.io/.
+// get sends a GET request to /socket.io/ with a query.
 func (s *server) get(t *testing.T, query string) (*http.Response, string) {
 	t.Helper()
 	return s.do(t, http.MethodGet, query)
 }
 
-// do sends a request as get does, of any method.
+// do is get for any method.
 func (s *server) do(t *testing.T, method, query string) (*http.Response, string) {
 	t.Helper()
 	return s.send(t, method, query, http.Header{})
 }
 
-// send sends a request as do does, with headers.
+// send is do with headers.
 func (s *server) send(t *testing.T, method, query string, header http.Header) (*http.Response, string) {
 	t.Helper()
 	return s.sendTo(t, "/socket.io/", method, query, header)
 }
 
-// at asks for a query at a path.
+// at is get for any path.
 func (s *server) at(t *testing.T, path, query string) (*http.Response, string) {
 	t.Helper()
 	return s.sendTo(t, path, http.MethodGet, query, http.Header{})
 }
 
-// sendTo sends a request as send does, to any path.
+// sendTo is send for any path.
 func (s *server) sendTo(t *testing.T, path, method, query string, header http.Header) (*http.Response, string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, s.url+path+"?"+query, http.NoBody)
@@ -137,7 +136,7 @@ func (s *server) sendTo(t *testing.T, path, method, query string, header http.He
 	return res, string(body)
 }
 
-// open opens a session and returns its bound ID.
+// open opens a session and returns its ID as the client gets it.
 func (s *server) open(t *testing.T, query string) string {
 	t.Helper()
 	res, body := s.get(t, query)
@@ -154,8 +153,8 @@ func sidIn(t *testing.T, body string) string {
 	return sid
 }
 
-// node is a stand-in for a Socket.IO node of which a test sees every request.
-// The real ones are in package e2e.
+// node is a fake Socket.IO node that records its requests. Package e2e has real
+// ones.
 type node struct {
 	*httptest.Server
 	name     string
@@ -165,12 +164,12 @@ type node struct {
 	queries, cookies chan string
 	// header is added to each reply.
 	header http.Header
-	// hold, when set, keeps each poll until it is closed.
+	// hold, if set, blocks each poll until it is closed.
 	hold chan struct{}
 }
 
-// startNode starts a node that opens sessions, answers polls of its own with
-// its name, and knows no others.
+// startNode starts a node that opens sessions, and replies to their polls with its
+// name.
 func startNode(t *testing.T, name string) *node {
 	t.Helper()
 	n := &node{name: name, queries: make(chan string, 1000), cookies: make(chan string, 1000)}
@@ -203,7 +202,7 @@ func (n *node) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// startNodes starts nodes with names a, b, c and so on.
+// startNodes starts nodes named a, b, c and so on.
 func startNodes(t *testing.T, count int) (nodes []*node, addresses string) {
 	t.Helper()
 	for i := range count {

@@ -19,30 +19,29 @@ func init() {
 }
 
 const (
-	// defaultRetries has a handshake whose node refuses the connection tried on
-	// another node. There may be several dead nodes, which have no requests and
-	// so come first; and a site of which all nodes are down still answers at
-	// once, as to be refused takes no time.
+	// defaultRetries is enough for a handshake to find a healthy upstream when
+	// several are down: those have no requests, so they are tried first. If all
+	// are down, the reply is still immediate, as a refused connection takes no
+	// time.
 	defaultRetries = 3
 
-	// defaultStreamCloseDelay keeps open WebSockets through config reloads.
-	// Caddy closes them all at once, this long after the reload, and all their
-	// clients come back in one second. A day is longer than nearly every
-	// session lasts, so that there is hardly anything left to close, and still
-	// ends at some time what an old config has let in. What waits costs
-	// nothing beside the WebSockets themselves.
+	// defaultStreamCloseDelay keeps WebSockets open after a config reload. Caddy
+	// closes those that remain all at once, and all their clients reconnect at
+	// the same time. Few sessions last longer than a day, so few are left by
+	// then, and the old config still ends some time. The delay itself costs
+	// nothing.
 	defaultStreamCloseDelay = caddy.Duration(24 * time.Hour)
 
-	// defaultKeepAlive has idle connections to nodes closed by Caddy, not by
-	// the node. Node.js does it after five seconds (http.Server's
-	// keepAliveTimeout), Caddy by default after two minutes. A message that is
-	// being sent when the node closes is lost, and its session with it: a POST
-	// cannot be sent again.
+	// defaultKeepAlive has Caddy close idle connections before the upstream
+	// does. Node.js closes them after five seconds (keepAliveTimeout of
+	// http.Server), Caddy by default after two minutes. A message sent while the
+	// upstream closes the connection is lost, and its session with it, because a
+	// POST is not retried.
 	defaultKeepAlive = caddy.Duration(2 * time.Second)
 )
 
-// parseSocketIO parses the socketio directive, which has the syntax of the
-// reverse_proxy directive and these options more:
+// parseSocketIO parses the socketio directive. It has the same syntax as the
+// reverse_proxy directive, except for these additional options:
 //
 //	socketio [<matcher>] <upstreams...> {
 //	    sid       auto|tag|learn|off
@@ -55,12 +54,12 @@ const (
 //	    <any reverse_proxy subdirective>
 //	}
 //
-// The options are those of the affinity handler (sid) and of the affinity policy
+// They are the options of the affinity handler (sid) and of the affinity policy
 // (secret, cool_down, fallback, cookie). A line such as this:
 //
 //	socketio /socket.io/* node1:3000 node2:3000
 //
-// is equivalent to these:
+// is equivalent to:
 //
 //	affinity /socket.io/*
 //	reverse_proxy /socket.io/* node1:3000 node2:3000 {
@@ -75,17 +74,15 @@ const (
 //	    }
 //	}
 //
-// The default of lb_retries gives a request up to three more tries, each on
-// another node, when its node refuses the connection; it does not apply where
-// lb_retries or lb_try_duration is given. The default of lb_retry_match matches
-// nothing, so that a request that was sent to a node is not sent again; it does
-// not apply where an lb_retry_match is given. The default of stream_close_delay lets open
-// WebSockets survive a reload of the config. The default of keepalive is shorter
-// than that of Node.js, so that no message is sent on a connection that the node
-// is closing; it does not apply where a transport is given. The policy is always
-// affinity: lb_policy is an error; use fallback to choose the policy for new sessions.
+// If an upstream refuses the connection, the request is retried on up to three
+// others; lb_retries or lb_try_duration replaces this default. A request that was
+// sent to an upstream is not sent again; lb_retry_match replaces this default.
+// Open WebSockets survive a config reload (stream_close_delay). Connections to
+// upstreams are closed before a Node.js server with its default keepAliveTimeout
+// closes them; transport replaces this default. lb_policy is an error, as it is
+// always affinity; use fallback to choose the policy for new sessions.
 //
-// Without a matcher, it is every request that goes to the upstreams.
+// Without a matcher, all requests go to the upstreams.
 func parseSocketIO(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 	if !h.Next() {
 		return nil, h.ArgErr()
@@ -95,12 +92,12 @@ func parseSocketIO(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) 
 		return nil, err
 	}
 
-	// As the options are taken out of the tokens, reverse_proxy can read
-	// what remains as its own.
-	h.Next() // the directive name again, as extracting the matcher resets
+	// Without the options of this directive, the tokens are those of a
+	// reverse_proxy directive.
+	h.Next() // consume the directive name again, as extracting the matcher resets
 	d := h.NewFromNextSegment()
 	var options socketIOOptions
-	if err := options.take(d); err != nil {
+	if err := options.extract(d); err != nil {
 		return nil, err
 	}
 	d.Reset()
@@ -113,9 +110,9 @@ func parseSocketIO(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) 
 		return nil, err
 	}
 	if len(proxy.Upstreams) == 0 && proxy.DynamicUpstreamsRaw == nil {
-		return nil, h.Err("socketio has no upstreams")
+		return nil, h.Err("socketio requires at least one upstream")
 	}
-	if err := options.configure(proxy); err != nil {
+	if err := options.apply(proxy); err != nil {
 		return nil, err
 	}
 
@@ -129,21 +126,23 @@ func parseSocketIO(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) 
 	return routes, nil
 }
 
-// socketIOOptions is what the socketio directive knows beside what it leaves
-// to reverse_proxy.
+// socketIOOptions has the options of a socketio directive that reverse_proxy does
+// not have.
 type socketIOOptions struct {
 	handler Handler
 	policy  AffinitySelection
 
-	// triesGiven and delayGiven say which defaults were overridden.
+	// These report which reverse_proxy options are given, and so replace the
+	// directive's defaults.
 	triesGiven     bool
 	matchGiven     bool
 	delayGiven     bool
 	transportGiven bool
 }
 
-// take takes the options out of the tokens of a socketio directive.
-func (o *socketIOOptions) take(d *caddyfile.Dispenser) error {
+// extract parses the options and removes them from the tokens of a socketio
+// directive.
+func (o *socketIOOptions) extract(d *caddyfile.Dispenser) error {
 	d.Next()          // consume directive name
 	d.RemainingArgs() // the upstreams
 	for d.NextBlock(0) {
@@ -159,7 +158,7 @@ func (o *socketIOOptions) take(d *caddyfile.Dispenser) error {
 		case "secret", "cool_down", "fallback", "cookie":
 			err = o.policy.unmarshalOption(option)
 		case "lb_policy":
-			err = option.Err("socketio always has lb_policy affinity; use fallback to choose the policy for new sessions")
+			err = option.Err("socketio always uses lb_policy affinity; use fallback to choose the policy for new sessions")
 		case "lb_retries", "lb_try_duration":
 			o.triesGiven = true
 			continue
@@ -183,8 +182,8 @@ func (o *socketIOOptions) take(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-// configure gives a proxy the policy, and the defaults of the directive.
-func (o *socketIOOptions) configure(proxy *reverseproxy.Handler) error {
+// apply sets the policy of a proxy, and the defaults of the directive.
+func (o *socketIOOptions) apply(proxy *reverseproxy.Handler) error {
 	if proxy.LoadBalancing == nil {
 		proxy.LoadBalancing = new(reverseproxy.LoadBalancing)
 	}
@@ -202,9 +201,9 @@ func (o *socketIOOptions) configure(proxy *reverseproxy.Handler) error {
 		return nil
 	}
 	transport := new(reverseproxy.HTTPTransport)
-	if proxy.TransportRaw != nil { // an https:// or h2c:// upstream asks for one
+	if proxy.TransportRaw != nil { // for an https:// or h2c:// upstream
 		if err := json.Unmarshal(proxy.TransportRaw, transport); err != nil {
-			return fmt.Errorf("reading the upstreams' transport: %w", err)
+			return fmt.Errorf("decoding the transport of the upstreams: %w", err)
 		}
 	}
 	transport.KeepAlive = &reverseproxy.KeepAlive{IdleConnTimeout: defaultKeepAlive}
@@ -212,9 +211,9 @@ func (o *socketIOOptions) configure(proxy *reverseproxy.Handler) error {
 	return nil
 }
 
-// matchesNothing is the default of lb_retry_match: no request. Without it, Caddy
-// sends each GET again that reached a node and failed there, and a request that
-// crashes a node would crash as many as there are retries.
+// matchesNothing is the default of lb_retry_match, which matches no request.
+// Without it, Caddy retries every GET that an upstream received and failed, so a
+// request that crashes an upstream would crash one more with each retry.
 func matchesNothing() caddyhttp.RawMatcherSets {
 	return caddyhttp.RawMatcherSets{{"not": json.RawMessage(`[{"path":["*"]}]`)}}
 }

@@ -11,71 +11,79 @@ import (
 	"github.com/eio-affinity/affinity/core"
 )
 
-// spareUpstreams is how many upstreams that are not in the pool at hand are
-// remembered. Dynamic upstreams come and go and come again.
-const spareUpstreams = 1024
+// maxFormerUpstreams is how many upstreams beyond those of the pool at hand are
+// remembered. Dynamic upstreams come and go and come back.
+const maxFormerUpstreams = 1024
 
-// tagIndex finds an upstream by its tag, and the tag of an upstream. Looking up
-// costs the same however many upstreams there are, as long as they keep their
-// places in the pool. It is safe for concurrent use.
+// tagIndex is a policy's cache of tags: it finds an upstream by its tag, and the
+// tag of an upstream. A lookup takes the same time however many upstreams there
+// are, as long as they keep their positions in the pool. It is safe for
+// concurrent use.
 type tagIndex struct {
 	tagger core.Tagger
 
+	// seen gets the tag of every upstream.
+	seen *seenTags
+
 	// entries is replaced as a whole, never changed in place.
 	entries atomic.Pointer[tagEntries]
-	growing sync.Mutex
+	mu      sync.Mutex // held while entries is replaced
 }
 
-// tagEntries is what a tagIndex knows.
+// tagEntries is the content of a tagIndex.
 type tagEntries struct {
-	// places says where the upstream of a tag was when it was last looked for.
-	// It is a hint only: a dynamic pool may hold another there by now.
-	places map[string]place
+	// positions has the upstream of each tag. Its index is a hint: a dynamic
+	// pool may have another upstream there by now.
+	positions map[string]position
 	// tags has the tag of each dial address.
 	tags map[string]string
 }
 
-// place is where an upstream was in its pool.
-type place struct {
-	dial string
-	at   int
+// position is where an upstream was in its pool.
+type position struct {
+	dial  string
+	index int
 }
 
 // newTagIndex returns an index without entries.
-func newTagIndex(secret string) *tagIndex {
-	index := &tagIndex{tagger: core.NewTagger(secret)}
-	index.entries.Store(&tagEntries{})
-	return index
+func newTagIndex(secret string, seen *seenTags) *tagIndex {
+	i := &tagIndex{tagger: core.NewTagger(secret), seen: seen}
+	i.entries.Store(&tagEntries{})
+	return i
 }
 
 // find returns the upstream of a pool that has a tag, or nil.
 func (i *tagIndex) find(pool reverseproxy.UpstreamPool, tag string) *reverseproxy.Upstream {
-	where, known := i.entries.Load().places[tag]
-	if !known {
-		// Either nobody has this tag, or a new upstream has.
-		where, known = i.learn(pool).places[tag]
+	pos, known := i.entries.Load().positions[tag]
+	if !known { // no upstream has this tag, or one that is new in the pool
+		pos, known = i.update(pool).positions[tag]
 	}
 	if !known {
 		return nil
 	}
-	if where.at < len(pool) && pool[where.at].Dial == where.dial {
-		return pool[where.at]
+	if pos.index < len(pool) && pool[pos.index].Dial == pos.dial {
+		return pool[pos.index]
 	}
 	for _, upstream := range pool {
-		if upstream.Dial == where.dial {
+		if upstream.Dial == pos.dial {
 			return upstream
 		}
 	}
 	return nil
 }
 
-// has reports whether an upstream of a pool has a tag, or had it before.
+// has reports whether an upstream has a tag that is, or was, in the policy's pool.
 func (i *tagIndex) has(pool reverseproxy.UpstreamPool, tag string) bool {
-	if _, known := i.entries.Load().places[tag]; known {
+	if _, known := i.entries.Load().positions[tag]; known {
 		return true
 	}
-	_, known := i.learn(pool).places[tag]
+	_, known := i.update(pool).positions[tag]
 	return known
+}
+
+// hasSeen reports whether any upstream has or had a tag, whatever its pool.
+func (i *tagIndex) hasSeen(pool reverseproxy.UpstreamPool, tag string) bool {
+	return i.has(pool, tag) || i.seen.has(tag)
 }
 
 // tag returns the tag of an upstream of a pool.
@@ -83,42 +91,43 @@ func (i *tagIndex) tag(pool reverseproxy.UpstreamPool, upstream *reverseproxy.Up
 	if tag, known := i.entries.Load().tags[upstream.Dial]; known {
 		return tag
 	}
-	return i.learn(pool).tags[upstream.Dial]
+	return i.update(pool).tags[upstream.Dial]
 }
 
-// learn adds those upstreams of a pool that the index does not have.
-func (i *tagIndex) learn(pool reverseproxy.UpstreamPool) *tagEntries {
-	if entries := i.entries.Load(); entries.has(pool) {
+// update adds the upstreams of a pool that the index lacks.
+func (i *tagIndex) update(pool reverseproxy.UpstreamPool) *tagEntries {
+	if entries := i.entries.Load(); entries.hasAll(pool) {
 		return entries
 	}
-	i.growing.Lock()
-	defer i.growing.Unlock()
+	i.mu.Lock()
+	defer i.mu.Unlock()
 	old := i.entries.Load()
-	if old.has(pool) {
+	if old.hasAll(pool) {
 		return old
 	}
 
-	entries := &tagEntries{places: map[string]place{}, tags: map[string]string{}}
-	if len(old.tags) < len(pool)+spareUpstreams {
-		maps.Copy(entries.places, old.places)
+	entries := &tagEntries{positions: map[string]position{}, tags: map[string]string{}}
+	if len(old.tags) < len(pool)+maxFormerUpstreams {
+		maps.Copy(entries.positions, old.positions)
 		maps.Copy(entries.tags, old.tags)
 	}
-	// Backwards, so that of two with one address the first one counts.
-	for at, upstream := range slices.Backward(pool) {
+	// Backwards, so that of two upstreams with one address the first is found.
+	for index, upstream := range slices.Backward(pool) {
 		dial := upstream.Dial
 		tag, known := old.tags[dial]
 		if !known {
 			tag = i.tagger.Tag(dial)
 		}
+		i.seen.add(tag)
 		entries.tags[dial] = tag
-		entries.places[tag] = place{dial: dial, at: at}
+		entries.positions[tag] = position{dial: dial, index: index}
 	}
 	i.entries.Store(entries)
 	return entries
 }
 
-// has reports whether e knows every upstream of a pool.
-func (e *tagEntries) has(pool reverseproxy.UpstreamPool) bool {
+// hasAll reports whether the entries have every upstream of a pool.
+func (e *tagEntries) hasAll(pool reverseproxy.UpstreamPool) bool {
 	for _, upstream := range pool {
 		if _, known := e.tags[upstream.Dial]; !known {
 			return false

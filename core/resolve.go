@@ -1,51 +1,76 @@
 package core
 
-// Reason is what a request's upstream was chosen by.
+// Reason says why a request went to its upstream.
 type Reason string
 
-// The kinds of evidence, the strongest first. The empty Reason is that of a
-// request that belongs to no session which is looked after.
+// The reasons. The first three pin a request to the upstream that has its
+// session, in order of precedence. With the others, any upstream may get the
+// request. The empty Reason is that of a request without a session, or whose
+// session ID the mode leaves alone.
 const (
-	// ByTag: the session ID carries the tag of the upstream.
-	ByTag Reason = "tag"
+	// ReasonTag: the session ID carries the tag of the upstream.
+	ReasonTag Reason = "tag"
 
-	// ByLearned: the session was opened through this proxy, which remembers
-	// the upstream.
-	ByLearned Reason = "learned"
+	// ReasonLearned: this proxy has learned which upstream opened the session.
+	ReasonLearned Reason = "learned"
 
-	// ByCookie: a cookie carries the tag of the upstream.
-	ByCookie Reason = "cookie"
+	// ReasonCookie: a cookie carries the tag of the upstream.
+	ReasonCookie Reason = "cookie"
 
-	// ByNew: the request opens a session, which may go anywhere.
-	ByNew Reason = "new"
+	// ReasonNew: the request opens a session.
+	ReasonNew Reason = "new"
 
-	// ByLost: the request names a session, but nothing says where it is, or
-	// the upstream that has it cannot be reached. Any node will answer
-	// "Session ID unknown", on which clients connect anew at once.
-	ByLost Reason = "lost"
+	// ReasonUnknownTag: the session ID begins with what has the form of a tag,
+	// but no upstream has or had that tag.
+	ReasonUnknownTag Reason = "unknown_tag"
+
+	// ReasonUnknownSession: the session ID has no tag, and this proxy has not
+	// learned it, or not any more.
+	ReasonUnknownSession Reason = "unknown_session"
+
+	// ReasonUpstreamGone: the session is that of an upstream that was removed.
+	ReasonUpstreamGone Reason = "upstream_gone"
+
+	// ReasonUpstreamUnhealthy: the upstream of the session is unhealthy, or could
+	// not be dialed. Only an adapter knows, so [Resolve] never returns it.
+	ReasonUpstreamUnhealthy Reason = "upstream_unhealthy"
 )
 
-// Resolve returns the evidence that a request's session ID is under a mode, and
-// the tag of this form that it points to, if any. A request with ByTag has
-// that tag in its session ID, and is to be unbound; one with ByLearned has not.
-// Where known is not nil, a tag counts only if known reports true for it; what
-// looks like a tag and is not known comes with ByLost.
-func Resolve(req Request, mode Mode, form TagForm, sessions *Share, known func(tag string) bool) (by Reason, tag string) {
+// Resolve returns what a request's session ID says under a mode, and the tag of
+// this form that it leads to, if any. With ReasonTag, that tag is in the session
+// ID, and the caller takes it off with [Request.Unbind].
+//
+// Where known is not nil, only a tag that it reports true for names an upstream.
+// Another tag comes with ReasonUnknownTag, and that of a learned session with
+// ReasonUpstreamGone.
+func Resolve(req Request, mode Mode, form TagForm, sessions *Share, known func(tag string) bool) (reason Reason, tag string) {
 	switch {
 	case req.IsHandshake():
-		return ByNew, ""
+		return ReasonNew, ""
 	case mode.Tags(req.Version):
-		if tag = req.Tag(form); tag == "" || known != nil && !known(tag) {
-			return ByLost, tag
+		switch tag = req.Tag(form); {
+		case tag == "":
+			return ReasonUnknownSession, ""
+		case known != nil && !known(tag):
+			return ReasonUnknownTag, tag
+		default:
+			return ReasonTag, tag
 		}
-		return ByTag, tag
 	case mode.Learns(req.Version):
-		// It may be older than the configuration, and so than the form.
-		if tag = sessions.Find(req.ID(), known); form.Valid(tag) {
-			return ByLearned, tag
-		}
-		return ByLost, ""
+		return resolveLearned(req.DecodedSID(), form, sessions, known)
 	default:
 		return "", ""
 	}
+}
+
+// resolveLearned is [Resolve] for a session that is learned. It may be older than
+// the configuration, and so than the form.
+func resolveLearned(sid string, form TagForm, sessions *Share, known func(tag string) bool) (reason Reason, tag string) {
+	if tag = sessions.Find(sid, known); form.Valid(tag) {
+		return ReasonLearned, tag
+	}
+	if tag = sessions.peek(sid); form.Valid(tag) {
+		return ReasonUpstreamGone, tag
+	}
+	return ReasonUnknownSession, ""
 }

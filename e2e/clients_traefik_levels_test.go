@@ -12,7 +12,7 @@ import (
 // One child of a weighted service has a single server, and so needs no sticky
 // cookie.
 func TestTraefikHoldsSessionsOfAWeightedServiceWithAChildWithoutAStickyCookie(t *testing.T) {
-	h := testbed.Traefik{Chain: testbed.TraefikPlugin.Chain, Nested: true, ExpectedErrors: []string{`without the sticky cookie`}}
+	h := testbed.Traefik{Chain: testbed.TraefikPlugin.Chain, Nested: true, ExpectedErrors: []string{`sets no sticky cookie`}}
 	h.Change = func(http object) {
 		left := http["services"].(object)["site0-left"].(object)["loadBalancer"].(object)
 		require.Len(t, left["servers"], 1)
@@ -35,7 +35,7 @@ func TestTraefikHoldsSessionsOfAWeightedServiceWithAChildWithoutAStickyCookie(t 
 		assert.Empty(t, reply.Header.Values("Set-Cookie"))
 	}
 	testbed.Plain.Small().RunHeld(t, f, testbed.Transports[:2]...).AssertBalanced(t, nodes)
-	r.RequireLogged(t, `without the sticky cookie "`+testbed.InnerCookie+`"`, testbed.PluginMiddleware+"@file")
+	r.RequireLogged(t, `sets no sticky cookie "`+testbed.InnerCookie+`"`, testbed.PluginMiddleware+"@file")
 	assert.Equal(t, 1, r.CountLogged("sticky cookie"))
 }
 

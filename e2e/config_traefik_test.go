@@ -1,16 +1,10 @@
 package e2e
 
 import (
-	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
-	"regexp"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
 	"github.com/eio-affinity/affinity/internal/testbed"
 )
@@ -61,47 +55,4 @@ func TestTraefikWarnsOnceWithoutAStickyCookie(t *testing.T) {
 	r.RequireLogged(t, "loadBalancer.sticky.cookie.name", testbed.InnerCookie, testbed.PluginMiddleware+"@file")
 	r.Kill()
 	assert.Equal(t, 1, r.CountLogged("loadBalancer.sticky.cookie.name"))
-}
-
-// The examples work with a port, nodes and a plugin that are available here.
-func TestTraefikRunsTheExamples(t *testing.T) {
-	for _, name := range []string{"dynamic.yml", "dynamic.toml"} {
-		t.Run(name, func(t *testing.T) {
-			nodes := testbed.StartNodes(t, []string{"a", "b", "c"})
-			dynamic := readExample(t, name)
-			for i, n := range nodes {
-				dynamic = replaced(t, dynamic, fmt.Sprintf("http://node-%d:3000", i+1), "http://"+n.Addr)
-			}
-			home := testbed.TraefikHome(t)
-			path := filepath.Join(home, name)
-			require.NoError(t, os.WriteFile(path, []byte(dynamic), 0o600))
-
-			f := testbed.Endpoint{URL: "http://" + testbed.FreeAddress(t), TagPattern: testbed.TraefikPlugin.Tag()}
-			static := readExample(t, "static.yml")
-			static = replaced(t, static, ":80", strings.TrimPrefix(f.URL, "http://"))
-			static = replaced(t, static, "/etc/traefik/dynamic.yml", path)
-			static = replaced(t, static, "  plugins:\n", "  localPlugins:\n")
-			static = regexp.MustCompile(` +version: .*\n`).ReplaceAllString(static, "")
-			static += "\nglobal: {checkNewVersion: false, sendAnonymousUsage: false}\nlog: {level: DEBUG, format: json}\n"
-
-			staticPath := filepath.Join(home, "static.yml")
-			require.NoError(t, os.WriteFile(staticPath, []byte(static), 0o600))
-			r := &testbed.RunningTraefik{Process: testbed.StartTraefik(t, home, staticPath)}
-			r.RequireRoutes(t, f, "/socket.io/")
-			testbed.Plain.Small().RunHeld(t, f, []string{"polling", "websocket"}).AssertBalanced(t, nodes)
-		})
-	}
-}
-
-func readExample(t *testing.T, name string) string {
-	t.Helper()
-	content, err := os.ReadFile(filepath.Join("..", "testdata", "traefik", "examples", name))
-	require.NoError(t, err)
-	return string(content)
-}
-
-func replaced(t *testing.T, text, from, to string) string {
-	t.Helper()
-	require.Contains(t, text, from)
-	return strings.ReplaceAll(text, from, to)
 }

@@ -176,7 +176,7 @@ func endpointsOf(proxies []caddyWithSecret) []testbed.Endpoint {
 func (p caddyWithSecret) warnings() int {
 	count := 0
 	for line := range strings.Lines(p.Output.String()) {
-		if strings.Contains(line, `"level":"warn"`) && strings.Contains(line, "a tag that none of the upstreams has") {
+		if strings.Contains(line, `"level":"warn"`) && strings.Contains(line, `"reason":"unknown_tag"`) {
 			count++
 		}
 	}

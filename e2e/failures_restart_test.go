@@ -25,8 +25,8 @@ func TestCaddyHoldsTaggedSessionsThroughARestart(t *testing.T) {
 		{"tag", syscall.SIGTERM, false, "tag"},
 		{"tag", syscall.SIGKILL, false, "tag"},
 		{"tag", syscall.SIGTERM, true, "tag"},
-		{"learn", syscall.SIGTERM, false, "lost"},
-		{"learn", syscall.SIGTERM, true, "lost"},
+		{"learn", syscall.SIGTERM, false, "unknown_session"},
+		{"learn", syscall.SIGTERM, true, "unknown_session"},
 	} {
 		t.Run(fmt.Sprintf("sid %s, %s, second before %t", tc.sid, tc.signal, tc.before), func(t *testing.T) {
 			endpoints, block := testbed.CaddyShowingReason("sid "+tc.sid).Sites(t, testbed.Site{Upstreams: testbed.Addresses(nodes)})

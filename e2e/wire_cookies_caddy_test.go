@@ -73,7 +73,7 @@ func TestCaddyReplacesTheCookieOfADeadNode(t *testing.T) {
 	// The session is lost, which sets no cookie.
 	lost := e.Do(t, http.MethodGet, "", http.Header{"Cookie": {mine}})
 	assert.Equal(t, http.StatusBadRequest, lost.StatusCode)
-	assert.Equal(t, "lost", lost.Header.Get("X-Reason"))
+	assert.Equal(t, "upstream_unhealthy", lost.Header.Get("X-Reason"))
 	assert.Empty(t, lost.Header.Values("Set-Cookie"))
 }
 

@@ -1,36 +1,52 @@
-// Package handover keeps Caddy from losing connections while it replaces its
-// config.
+// Package handover hands the listening TCP sockets of one Caddy config over to the
+// next one, so that a config reload loses no connections and no requests.
 //
-// By itself, Caddy opens a new socket for each config (SO_REUSEPORT) and closes
-// the old one. The system resets what the old config has not accepted by then,
-// and net/http drops requests that arrive while the old server shuts down
-// (golang/go#75591). Clients that make a connection for each request of a
-// session see that as lost sessions.
+// Without it, Caddy opens a second socket for the new config (SO_REUSEPORT), and
+// then closes that of the old config. The operating system resets the connections
+// that the old config has not accepted by then, and net/http drops requests that
+// arrive while a server shuts down (golang/go#75591). A Socket.IO client that
+// opens a connection for each request loses its session either way.
 //
-// # What it changes, and when
+// # What is rewritten, and when
 //
-//   - While a config is provisioned, [Handover.Join] rewrites the TCP addresses
-//     in the Listen field of one server, for example from "tcp/:443" to
-//     "affinity-tcp/:443". All sites of that server share its sockets, so all
-//     of them take part. Other servers stay as they are.
-//   - When the config starts, the server listens on a socket that this process
-//     may have opened for an earlier config. Connections go to one config at a
-//     time, the oldest one that has not yielded.
-//   - When Caddy is about to stop the old config, because the new one is up,
-//     all servers of the old config yield. The old config then waits, once and
-//     for no longer than the timeout, until the connections that it has
-//     accepted have brought their first request.
-//   - A config that fails to load leaves nothing behind: its listeners and its
-//     claims end with its context.
-//   - When Caddy exits, there is no next config to yield to, and nothing waits.
+// While a config is provisioned, [Handover.Join] rewrites the TCP addresses in
+// the Listen field of one server, for example "tcp/:443" to "affinity-tcp/:443".
+// This package has registered these networks. Everything else about the server
+// stays the same. All sites of the server share its sockets, so the handover
+// applies to all of them. It does not apply to the other servers of the config.
 //
-// Addresses that Caddy shares by itself (Unix sockets, file descriptors), port
-// 0, and servers of an HTTP app with a shutdown_delay are left to Caddy, as is
-// an address that two servers have, which Caddy refuses.
+// Not rewritten are addresses that Caddy already keeps open (Unix sockets, file
+// descriptors), port 0, all addresses of an HTTP app with a shutdown_delay, and
+// an address that two servers have, which Caddy rejects. HTTP/3 works as before:
+// its UDP socket is not handed over.
 //
-// # What it rests on
+// # What happens
+//
+//   - Config load: The server listens on the socket that an earlier config has
+//     opened, or else on a new one. Connections go to the oldest config that has
+//     not yielded, so those of a running config are not affected.
+//   - Reload: When the new config has started, Caddy emits the event "stopping"
+//     for the old config. All servers of the old config yield, and connections
+//     go to the new config from then on. The old config waits, once for all its
+//     servers and at most for the timeout, for the first requests on connections
+//     that it has accepted. It does not wait for connections that have been idle
+//     for five seconds. After that, Caddy stops the old config as usual.
+//   - Failed load: The old config keeps running. The listeners of the failed
+//     config close when Caddy cancels its context.
+//   - Reload to a config without the handover: No listener is waiting for the
+//     connections, so nothing yields and nothing waits. The new config listens on
+//     a socket of its own, as it does without this package.
+//   - Exit: As there is no next config, nothing yields and nothing waits.
+//
+// # How to turn it off
+//
+// Set the handover option of the affinity app to "off" in a Caddyfile, or to 0 in
+// JSON. Then nothing is rewritten, and Caddy listens as it does without this
+// package.
+//
+// # What it depends on
 //
 // [caddy.RegisterNetwork], [caddyhttp.RegisterNetworkHTTP3],
-// [caddyhttp.Server.RegisterConnState] and the event "stopping" of the events
+// [caddyhttp.Server.RegisterConnState], and the event "stopping" of the events
 // app. Caddy marks the first two and the event as experimental.
 package handover

@@ -11,19 +11,19 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// DefaultTimeout is how long a config that has been replaced waits at most for
-// the first requests on connections that it has accepted. It is also as long as
-// net/http itself spares such connections when a server shuts down.
+// DefaultTimeout is the default of how long a replaced config waits at most for
+// the first requests on connections that it has accepted. net/http also waits
+// this long before it closes such connections when a server shuts down.
 const DefaultTimeout = 5 * time.Second
 
-// pollInterval is how often to look which connections are still pending.
+// pollInterval is how often a replaced config checks for pending connections.
 const pollInterval = time.Millisecond
 
-// Handover hands the listening sockets of one config to the next config.
+// Handover hands the listening sockets of one config over to the next one.
 type Handover struct {
 	timeout time.Duration
 
-	// now is the clock, and exiting reports whether Caddy is exiting.
+	// now is the clock. exiting reports whether Caddy is exiting.
 	now     func() time.Time
 	exiting func() bool
 
@@ -31,17 +31,17 @@ type Handover struct {
 	servers []*server
 }
 
-// server is a server that has joined a Handover.
+// server is a server whose sockets are handed over.
 type server struct {
-	*pending
+	*pendingConns
 
 	mu        sync.Mutex
 	listeners []*listener
 }
 
-// New returns the Handover of the config that ctx belongs to. It has to be
-// called while the config is provisioned. It returns an error when the events
-// app cannot be loaded.
+// New returns the Handover of the config of ctx. It must be called while that
+// config is provisioned. A replaced config waits for the timeout at most. New
+// returns an error if the events app cannot be loaded.
 func New(ctx caddy.Context, timeout time.Duration) (*Handover, error) {
 	events, err := ctx.App("events")
 	if err != nil {
@@ -54,17 +54,19 @@ func New(ctx caddy.Context, timeout time.Duration) (*Handover, error) {
 	return h, nil
 }
 
-// Join has the server that a module is provisioned for take part in the
-// handover. It may be called for each module of the server.
+// Join adds the HTTP server that the module of ctx is provisioned for, and
+// rewrites the server's addresses; see the package documentation. It may be
+// called for each module of the server. If the module belongs to no server, Join
+// does nothing.
 func (h *Handover) Join(ctx caddy.Context) {
 	httpServer, app := serverOf(ctx)
 	if httpServer == nil || app.ShutdownDelay > 0 {
-		// With a shutdown delay, Caddy would take each reload for the end: it
-		// compares the addresses of configs by who uses them.
+		// With a shutdown delay, Caddy counts which listeners of its own use an
+		// address. As it would find none, it would delay every reload.
 		return
 	}
-	joined := &server{pending: newPending(h.now)}
-	shared := false
+	joined := &server{pendingConns: newPendingConns(h.now)}
+	rewritten := false
 	for i, address := range httpServer.Listen {
 		addr, err := caddy.ParseNetworkAddress(address)
 		if err != nil || !shareable(addr) || overlaps(addr, httpServer, app) {
@@ -73,24 +75,24 @@ func (h *Handover) Join(ctx caddy.Context) {
 		sockets.claim(ctx, addr, joined)
 		addr.Network = sharedPrefix + addr.Network
 		httpServer.Listen[i] = addr.String()
-		shared = true
+		rewritten = true
 	}
-	if !shared {
-		return // there is nothing to share, or another module has called Join
+	if !rewritten {
+		return // there is nothing to hand over, or another module has called Join
 	}
-	httpServer.RegisterConnState(joined.note)
+	httpServer.RegisterConnState(joined.connState)
 	h.add(joined)
 }
 
-// add adds a server to those that take part.
+// add adds a server.
 func (h *Handover) add(s *server) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.servers = append(h.servers, s)
 }
 
-// serverOf returns the server that a module is provisioned for, and its app, or
-// nil when there is none.
+// serverOf returns the HTTP server that the module of ctx is provisioned for, and
+// its app, or nil if there is none.
 func serverOf(ctx caddy.Context) (*caddyhttp.Server, *caddyhttp.App) {
 	httpServer, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	if !ok {
@@ -104,8 +106,8 @@ func serverOf(ctx caddy.Context) (*caddyhttp.Server, *caddyhttp.App) {
 	return nil, nil
 }
 
-// Handle implements [caddyevents.Handler] for the event that the config is about
-// to be stopped. Caddy waits until it returns.
+// Handle implements [caddyevents.Handler] for the event "stopping" of the config.
+// Caddy stops the config when it returns.
 func (h *Handover) Handle(context.Context, caddy.Event) error {
 	h.mu.Lock()
 	servers := h.servers
@@ -124,18 +126,18 @@ func (h *Handover) Handle(context.Context, caddy.Event) error {
 	return nil
 }
 
-// anyPending reports whether any of the servers expects a request.
+// anyPending reports whether any of the servers has pending connections.
 func anyPending(servers []*server) bool {
 	for _, s := range servers {
-		if s.expectsRequest() {
+		if s.isPending() {
 			return true
 		}
 	}
 	return false
 }
 
-// yield lets the next config have the server's new connections. It reports
-// whether there is one that takes any.
+// yield has new connections go to the next config. It reports whether the next
+// config listens on any of the server's sockets.
 func (s *server) yield() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -149,21 +151,21 @@ func (s *server) yield() bool {
 	return len(yielded) > 0
 }
 
-// expectsRequest reports whether a connection of a server that has yielded may
-// still bring its first request.
-func (s *server) expectsRequest() bool {
+// isPending reports whether a server that has yielded has pending connections, or
+// may still get one.
+func (s *server) isPending() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, l := range s.listeners {
-		if !l.isIdle() {
+		if !l.isPaused() {
 			return true
 		}
 	}
-	return s.any()
+	return s.hasPending()
 }
 
-// listenOn adds a listener to those of the server.
-func (s *server) listenOn(l *listener) {
+// addListener adds a listener of the server.
+func (s *server) addListener(l *listener) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.listeners = append(s.listeners, l)

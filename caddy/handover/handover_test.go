@@ -15,10 +15,10 @@ import (
 	"github.com/caddyserver/caddy/v2"
 )
 
-// patience bounds every wait for something that is to happen.
+// patience is how long to wait for something that has to happen.
 const patience = 30 * time.Second
 
-// replaced is a config of one server that another config takes over from.
+// replaced is a config of one server that another config replaces.
 type replaced struct {
 	*Handover
 	*server
@@ -27,24 +27,24 @@ type replaced struct {
 	exiting atomic.Bool
 }
 
-// pass lets time pass.
+// pass advances the clock.
 func (r *replaced) pass(d time.Duration) {
 	r.clock.Add(int64(d))
 }
 
-// serveReplaced serves on an address until the test ends. wrap may wrap the
-// listener.
+// serveReplaced serves on an address until the test ends. If wrap is not nil, it
+// wraps the listener.
 func serveReplaced(t *testing.T, wrap func(net.Listener) net.Listener) *replaced {
 	t.Helper()
 	r := &replaced{addr: freeAddress(t)}
 	now := func() time.Time { return time.Unix(1000, r.clock.Load()) }
 	r.Handover = &Handover{timeout: DefaultTimeout, now: now, exiting: r.exiting.Load}
-	r.server = &server{pending: newPending(now)}
+	r.server = &server{pendingConns: newPendingConns(now)}
 	r.add(r.server)
 	sockets.claim(t.Context(), r.addr, r.server)
 	httpServer := &http.Server{
 		ReadHeaderTimeout: time.Minute,
-		ConnState:         r.note,
+		ConnState:         r.connState,
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(w, "the old server")
 		}),
@@ -58,18 +58,18 @@ func serveReplaced(t *testing.T, wrap func(net.Listener) net.Listener) *replaced
 	return r
 }
 
-// connect makes a connection that the server has accepted.
+// connect makes a connection and waits until the server has accepted it.
 func (r *replaced) connect(t *testing.T) net.Conn {
 	t.Helper()
 	conn, err := net.Dial("tcp", r.addr.JoinHostPort(0))
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close() })
-	require.Eventually(t, r.any, patience, time.Millisecond)
+	require.Eventually(t, r.hasPending, patience, time.Millisecond)
 	return conn
 }
 
-// stop does what Caddy does when it stops the config, and closes the channel
-// when its servers may be shut down.
+// stop emits the event "stopping", and closes the channel when Caddy would stop
+// the config.
 func (r *replaced) stop(t *testing.T) <-chan struct{} {
 	t.Helper()
 	stopped := make(chan struct{})
@@ -80,27 +80,27 @@ func (r *replaced) stop(t *testing.T) <-chan struct{} {
 	return stopped
 }
 
-// requireStops waits until the config has stopped.
+// requireStops waits until Caddy would stop the config.
 func requireStops(t *testing.T, stopped <-chan struct{}) {
 	t.Helper()
 	select {
 	case <-stopped:
 	case <-time.After(patience):
-		require.FailNow(t, "it does not stop")
+		require.FailNow(t, "the config does not stop")
 	}
 }
 
-// requireWaits checks that the config has not stopped, once the next one has
-// taken over.
+// requireWaits checks that the config still waits after the next one has become
+// active.
 func requireWaits(t *testing.T, next *listener, stopped <-chan struct{}) {
 	t.Helper()
 	require.Eventually(t, func() bool {
-		turn, _ := next.turn()
-		return turn != nil
+		incoming, _ := next.poll()
+		return incoming != nil
 	}, patience, time.Millisecond)
 	select {
 	case <-stopped:
-		require.FailNow(t, "it does not wait")
+		require.FailNow(t, "the config does not wait")
 	case <-time.After(20 * pollInterval):
 	}
 }
@@ -146,7 +146,7 @@ func TestHandoverWaitsNoLongerThanItsTimeout(t *testing.T) {
 	requireStops(t, stopped)
 }
 
-func TestHandoverEndsAtOnceWhenCaddyExits(t *testing.T) {
+func TestHandoverStopsWaitingWhenCaddyExits(t *testing.T) {
 	r := serveReplaced(t, nil)
 	r.connect(t)
 	next := share(t, r.addr)
@@ -156,15 +156,15 @@ func TestHandoverEndsAtOnceWhenCaddyExits(t *testing.T) {
 	requireStops(t, stopped)
 }
 
-func TestHandoverWithoutANextConfigDoesNotWait(t *testing.T) {
+func TestHandoverDoesNotWaitWithoutANextConfig(t *testing.T) {
 	r := serveReplaced(t, nil)
 	r.connect(t)
 	requireStops(t, r.stop(t))
-	r.connect(t) // it goes on until it is shut down
+	r.connect(t) // it serves until it is shut down
 }
 
-// heldListener accepts ahead and keeps what it has accepted for a while, as
-// listener wrappers that read first bytes do.
+// heldListener holds connections back after it has accepted them, as listener
+// wrappers do that read the first bytes.
 type heldListener struct {
 	net.Listener
 	held    chan net.Conn
@@ -193,10 +193,10 @@ func (h *heldListener) Close() error {
 	return h.Listener.Close()
 }
 
-// wrappedConn hides the connection in it.
+// wrappedConn hides the connection that it wraps.
 type wrappedConn struct{ net.Conn }
 
-func TestHandoverWaitsForConnectionsThatAListenerWrapperHolds(t *testing.T) {
+func TestHandoverWaitsForConnectionsHeldByAListenerWrapper(t *testing.T) {
 	held := &heldListener{held: make(chan net.Conn, 10), release: make(chan struct{}, 10)}
 	r := serveReplaced(t, func(l net.Listener) net.Listener {
 		held.Listener = l
@@ -217,15 +217,15 @@ func TestHandoverWaitsForConnectionsThatAListenerWrapperHolds(t *testing.T) {
 	requireStops(t, stopped)
 }
 
-func TestHandoverForgetsConnectionsThatAListenerWrapperDrops(t *testing.T) {
-	p := newPending(time.Now)
+func TestHandoverForgetsConnectionsDroppedByAListenerWrapper(t *testing.T) {
+	p := newPendingConns(time.Now)
 	clock := time.Unix(1000, 0)
 	p.now = func() time.Time { return clock }
 	for range 1000 {
-		p.accept(new(net.TCPConn))
+		p.addConn(new(net.TCPConn))
 		clock = clock.Add(firstRequestTimeout / 10)
 	}
 	assert.LessOrEqual(t, len(p.accepted), 10)
 	clock = clock.Add(firstRequestTimeout)
-	assert.False(t, p.any())
+	assert.False(t, p.hasPending())
 }

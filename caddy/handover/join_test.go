@@ -13,7 +13,7 @@ import (
 	_ "github.com/eio-affinity/affinity/caddy"
 )
 
-// listensOn provisions an http app and returns what its server a listens on.
+// listensOn provisions an http app and returns the addresses of its server a.
 func listensOn(t *testing.T, app string, options ...string) ([]string, error) {
 	t.Helper()
 	apps := caddy.ModuleMap{"http": json.RawMessage(app)}
@@ -32,7 +32,7 @@ func listensOn(t *testing.T, app string, options ...string) ([]string, error) {
 	return loaded.(*caddyhttp.App).Servers["a"].Listen, nil
 }
 
-func TestServersWithTheHandlerShareTheirSockets(t *testing.T) {
+func TestJoinRewritesAddresses(t *testing.T) {
 	t.Setenv("AFFINITY_TEST_PORT", "8080")
 	const handler = `"routes":[{"handle":[{"handler":"affinity","sid":"tag"}]},{"handle":[{"handler":"affinity","sid":"tag"}]}]`
 	for _, tc := range []struct {
@@ -41,15 +41,15 @@ func TestServersWithTheHandlerShareTheirSockets(t *testing.T) {
 		err       string
 	}{
 		{
-			"every TCP socket",
+			"TCP addresses",
 			`{"servers":{"a":{"listen":[":8080","tcp/127.0.0.1:8081-8083","tcp4/:8084","tcp6/[::1]:8085","127.0.0.1:{env.AFFINITY_TEST_PORT}"],` + handler + `}}}`,
 			[]string{"affinity-tcp/:8080", "affinity-tcp/127.0.0.1:8081-8083", "affinity-tcp4/:8084", "affinity-tcp6/[::1]:8085", "affinity-tcp/127.0.0.1:8080"},
 			"",
 		},
-		{"no other socket", `{"servers":{"a":{"listen":["unix//run/a.sock","fd/3",":0"],` + handler + `}}}`, []string{"unix//run/a.sock", "fd/3", ":0"}, ""},
-		{"no server without the handler", `{"servers":{"a":{"listen":[":8080"]},"b":{"listen":[":8081"],` + handler + `}}}`, []string{":8080"}, ""},
-		{"none with a shutdown delay", `{"shutdown_delay":"1s","servers":{"a":{"listen":[":8080"],` + handler + `}}}`, []string{":8080"}, ""},
-		{"none that two servers have", `{"servers":{"a":{"listen":[":8080"],` + handler + `},"b":{"listen":[":8079-8081"]}}}`, nil, "listener address repeated: tcp/:8080"},
+		{"no other addresses", `{"servers":{"a":{"listen":["unix//run/a.sock","fd/3",":0"],` + handler + `}}}`, []string{"unix//run/a.sock", "fd/3", ":0"}, ""},
+		{"not those of a server without the handler", `{"servers":{"a":{"listen":[":8080"]},"b":{"listen":[":8081"],` + handler + `}}}`, []string{":8080"}, ""},
+		{"not with a shutdown delay", `{"shutdown_delay":"1s","servers":{"a":{"listen":[":8080"],` + handler + `}}}`, []string{":8080"}, ""},
+		{"not an address that two servers have", `{"servers":{"a":{"listen":[":8080"],` + handler + `},"b":{"listen":[":8079-8081"]}}}`, nil, "listener address repeated: tcp/:8080"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			got, err := listensOn(t, tc.app)
@@ -63,14 +63,14 @@ func TestServersWithTheHandlerShareTheirSockets(t *testing.T) {
 	}
 }
 
-func TestServersListenAsCaddyDoesWithHandoverOff(t *testing.T) {
+func TestHandoverOffRewritesNoAddresses(t *testing.T) {
 	got, err := listensOn(t, `{"servers":{"a":{"listen":[":8080"],"routes":[{"handle":[{"handler":"affinity"}]}]}}}`, `{"handover":0}`)
 	require.NoError(t, err)
 	assert.Equal(t, []string{":8080"}, got)
 }
 
-// Caddy sets up its servers in no order.
-func TestAnAddressOfTwoServersIsRefusedEveryTime(t *testing.T) {
+// Caddy provisions servers in random order.
+func TestAnAddressOfTwoServersIsAlwaysRejected(t *testing.T) {
 	t.Setenv("AFFINITY_TEST_PORT", "8080")
 	const handler = `"routes":[{"handle":[{"handler":"affinity"}]}]`
 	for _, others := range []string{

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// keepAliveInterval returns how often an accepted connection is probed, in
+// keepAliveInterval returns the interval of a connection's keep-alive probes, in
 // seconds.
 func keepAliveInterval(t *testing.T, conn net.Conn) (seconds int) {
 	t.Helper()
@@ -23,7 +23,7 @@ func keepAliveInterval(t *testing.T, conn net.Conn) (seconds int) {
 	return seconds
 }
 
-func TestConnectionsAreKeptAliveAsTheirOwnConfigSays(t *testing.T) {
+func TestConnectionsHaveTheKeepAliveOfTheirConfig(t *testing.T) {
 	addr := freeAddress(t)
 	shared := addr
 	shared.Network = sharedPrefix + addr.Network
@@ -58,5 +58,5 @@ func TestConnectionsAreKeptAliveAsTheirOwnConfigSays(t *testing.T) {
 	accepted, err := plain.Accept()
 	require.NoError(t, err)
 	defer accepted.Close()
-	assert.Equal(t, keepAliveInterval(t, accepted), interval(third), "as of a socket of its own")
+	assert.Equal(t, keepAliveInterval(t, accepted), interval(third), "the same as on a socket that is not shared")
 }

@@ -6,28 +6,28 @@ import (
 	"sync"
 )
 
-// listener is one config's part in a socket.
+// listener is the listener of one config on a socket.
 type listener struct {
 	*socket
 
 	pool      *socketPool
 	keepAlive net.KeepAliveConfig
 
-	// server is whose listener it is, if that has joined a Handover.
+	// server is the server that listens, or nil if it has not joined a Handover.
 	server *server
 
-	// closing ends the listener once, and done is closed then.
+	// closing closes the listener once, and done is closed then.
 	closing sync.Once
 	done    chan struct{}
 
-	// idle says that Accept waits while it is not this listener's turn: the
-	// server has been told of all connections that it returned before. The
+	// paused reports whether Accept waits without being able to get a connection.
+	// The server has got all connections that Accept returned before. The
 	// socket's mutex guards it.
-	idle bool
+	paused bool
 }
 
-// keepAliveOf returns how a config wants its connections kept alive, as package
-// net does for connections of a socket that was opened with it.
+// keepAliveOf returns the keep-alive settings of a config, as package net applies
+// them to the connections of a socket that was opened with that config.
 func keepAliveOf(config net.ListenConfig) net.KeepAliveConfig {
 	if !config.KeepAliveConfig.Enable && config.KeepAlive >= 0 {
 		return net.KeepAliveConfig{Enable: true, Idle: config.KeepAlive}
@@ -35,12 +35,13 @@ func keepAliveOf(config net.ListenConfig) net.KeepAliveConfig {
 	return config.KeepAliveConfig
 }
 
-// Accept waits until a connection comes while it is this listener's turn.
+// Accept waits until this is the active listener of its socket and returns the
+// next connection.
 func (l *listener) Accept() (net.Conn, error) {
 	for {
-		turn, changed := l.turn()
+		incoming, changed := l.poll()
 		select {
-		case in := <-turn:
+		case in := <-incoming:
 			l.prepare(in.conn)
 			return in.conn, in.err
 		case <-changed:
@@ -50,52 +51,51 @@ func (l *listener) Accept() (net.Conn, error) {
 	}
 }
 
-// turn returns where connections come from while it is this listener's turn,
-// and what is closed when that may have changed.
-func (l *listener) turn() (<-chan incomingConn, <-chan struct{}) {
+// poll returns the socket's channel of connections if this is its active listener,
+// or else nil, and a channel that is closed when that may have changed.
+func (l *listener) poll() (incoming <-chan incomingConn, changed <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.idle = len(l.waiting) == 0 || l.waiting[0] != l
-	if l.idle {
+	l.paused = len(l.queue) == 0 || l.queue[0] != l
+	if l.paused {
 		return nil, l.changed
 	}
 	return l.incoming, l.changed
 }
 
-// prepare makes a connection one of this listener's server.
+// prepare sets up an accepted connection for this listener's server.
 func (l *listener) prepare(conn net.Conn) {
 	if tcp, ok := conn.(*net.TCPConn); ok {
-		// The socket may have been opened by an earlier config. Whoever reads
-		// the connection sees its errors.
+		// An earlier config may have opened the socket. Whoever reads from the
+		// connection gets its errors.
 		_ = tcp.SetKeepAliveConfig(l.keepAlive)
 	}
 	if conn != nil && l.server != nil {
-		l.server.accept(conn)
+		l.server.addConn(conn)
 	}
 }
 
-// yield lets the next listener have the connections from now on, and reports
-// whether there is one.
+// yield makes the next listener the active one. It reports whether there is one.
 func (l *listener) yield() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	at := slices.Index(l.waiting, l)
-	if at < 0 || at == len(l.waiting)-1 {
+	at := slices.Index(l.queue, l)
+	if at < 0 || at == len(l.queue)-1 {
 		return false
 	}
 	l.leave(l)
 	return true
 }
 
-// isIdle reports whether the server has been told of all connections that Accept
-// returned, and will get no more.
-func (l *listener) isIdle() bool {
+// isPaused reports whether the server has got all connections of a listener that
+// has yielded.
+func (l *listener) isPaused() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.idle
+	return l.paused
 }
 
-// Close ends this listener, and the socket with the last of them. It may be
+// Close closes the listener, and the socket with its last listener. It may be
 // called again.
 func (l *listener) Close() (err error) {
 	l.closing.Do(func() {

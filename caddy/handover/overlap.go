@@ -7,8 +7,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// shareable reports whether the sockets of an address are shared: TCP sockets
-// whose port the system does not choose.
+// shareable reports whether the sockets of an address can be handed over: TCP
+// sockets, unless the operating system chooses the port.
 func shareable(addr caddy.NetworkAddress) bool {
 	switch addr.Network {
 	case "tcp", "tcp4", "tcp6":
@@ -18,9 +18,9 @@ func shareable(addr caddy.NetworkAddress) bool {
 	}
 }
 
-// overlaps reports whether another server of the app has a part of an address
-// too. Caddy refuses such a config when it validates the app, which it could
-// not if only one of the two addresses had another network's name by then.
+// overlaps reports whether an address overlaps with one of another server of the
+// app. Caddy rejects such a config when it validates the app. It would not find
+// the overlap if only one of the two addresses were rewritten by then.
 func overlaps(addr caddy.NetworkAddress, server *caddyhttp.Server, app *caddyhttp.App) bool {
 	repl := caddy.NewReplacer()
 	for _, other := range app.Servers {
@@ -29,10 +29,10 @@ func overlaps(addr caddy.NetworkAddress, server *caddyhttp.Server, app *caddyhtt
 		}
 		for _, listen := range other.Listen {
 			// Caddy replaces the placeholders of one server after another, and
-			// the turn of this one may still come.
+			// may not have come to this one yet.
 			listen, err := repl.ReplaceOrErr(listen, true, true)
 			if err != nil {
-				continue // Caddy reports it
+				continue // Caddy reports the error
 			}
 			theirs, err := caddy.ParseNetworkAddress(listen)
 			if err == nil && strings.TrimPrefix(theirs.Network, sharedPrefix) == addr.Network && theirs.Host == addr.Host &&

@@ -12,8 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// sharedPrefix makes of the name of a TCP network that of its shared
-// counterpart.
+// sharedPrefix is the prefix of the networks whose sockets are handed over.
 const sharedPrefix = "affinity-"
 
 func init() {
@@ -23,24 +22,24 @@ func init() {
 	}
 }
 
-// sockets has every shared socket of this process. It outlives the configs.
+// sockets has all shared sockets of this process. It outlives the configs.
 var sockets = newSocketPool()
 
 // socketPool has the shared sockets by address. It is safe for concurrent use.
 type socketPool struct {
 	mu sync.Mutex
 
-	// open has the sockets, and those that are about to be opened.
+	// open has the sockets that are open or being opened.
 	open map[string]*socket
 
-	// claims has the server that listens on an address next.
+	// claims has the server that is the next to listen on an address.
 	claims map[string]*server
 }
 
-// socket is a listening socket that is open as long as any config listens on
-// it. Its connections go to the oldest config that has not yielded: when Caddy
-// stops a config, all of the next one is up, but when the next one begins to
-// listen, it may lack certificates, or still fail.
+// socket is a listening socket that is open while any config listens on it. Its
+// connections go to the oldest listener that has not yielded. When a new config
+// begins to listen, it may still lack certificates, or fail; when Caddy stops the
+// old config, the new one has started.
 type socket struct {
 	net.Listener
 
@@ -48,23 +47,24 @@ type socket struct {
 	incoming chan incomingConn
 	closed   chan struct{}
 
-	// opened is closed when the socket is open, or could not be opened, of which
-	// err tells.
+	// opened is closed when the socket is open, or could not be opened because
+	// of err.
 	opened chan struct{}
 	err    error
 
-	// mu guards what follows. The pool's mutex, if it is needed too, is locked
-	// first.
+	// mu guards the following fields. If the pool's mutex is needed too, it is
+	// locked first.
 	mu sync.Mutex
-	// users is how many listeners are open or about to be.
+	// users is how many listeners are open or being opened.
 	users int
-	// waiting has the listeners that have not yielded, the oldest first.
-	waiting []*listener
-	// changed is closed and replaced when waiting changes.
+	// queue has the listeners that have not yielded, the oldest first. That one
+	// is active: it gets the connections.
+	queue []*listener
+	// changed is closed and replaced when queue changes.
 	changed chan struct{}
 }
 
-// incomingConn is what a socket's Accept has returned.
+// incomingConn is a result of a socket's Accept.
 type incomingConn struct {
 	conn net.Conn
 	err  error
@@ -75,38 +75,39 @@ func newSocketPool() *socketPool {
 	return &socketPool{open: map[string]*socket{}, claims: map[string]*server{}}
 }
 
-// claim says that the next to listen on an address is this server. Caddy loads
-// one config at a time, so nobody comes between. A claim ends with its config.
+// claim records that a server is the next to listen on an address. Caddy loads one
+// config at a time, so no other server comes before. A claim ends with the config.
 func (p *socketPool) claim(ctx context.Context, addr caddy.NetworkAddress, s *server) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, each := range addr.Expand() {
 		address := each.String()
 		p.claims[address] = s
-		context.AfterFunc(ctx, func() { p.unclaim(address, s) })
+		context.AfterFunc(ctx, func() { p.withdrawClaim(address, s) })
 	}
 }
 
-// unclaim withdraws a claim, if it is still there, and reports whether it was.
-func (p *socketPool) unclaim(address string, s *server) bool {
+// withdrawClaim withdraws the claim of a server, if it is still there.
+func (p *socketPool) withdrawClaim(address string, s *server) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.claims[address] != s {
-		return false
+	if p.claims[address] == s {
+		delete(p.claims, address)
 	}
+}
+
+// takeClaim returns the server that has claimed an address, if any, and ends the
+// claim.
+func (p *socketPool) takeClaim(address string) *server {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.claims[address]
 	delete(p.claims, address)
-	return true
+	return s
 }
 
-// claimant returns the server that has claimed an address, if any.
-func (p *socketPool) claimant(address string) *server {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.claims[address]
-}
-
-// listen implements [caddy.ListenerFunc]. The listener closes with the context,
-// so that a config that fails to start leaves none behind.
+// listen implements [caddy.ListenerFunc]. The listener closes with the context, so
+// that a config that fails to start leaves none behind.
 func (p *socketPool) listen(ctx context.Context, network, host, ports string, offset uint, config net.ListenConfig) (any, error) {
 	address := caddy.JoinNetworkAddress(strings.TrimPrefix(network, sharedPrefix), host, ports)
 	addr, err := caddy.ParseNetworkAddress(address)
@@ -115,9 +116,9 @@ func (p *socketPool) listen(ctx context.Context, network, host, ports string, of
 	}
 	addr = addr.At(offset)
 
-	s, isNew := p.use(addr.String())
+	s, isNew := p.acquire(addr.String())
 	if isNew {
-		// This may wait for a name server, so it holds no lock.
+		// This may wait for a name server, so no lock is held.
 		s.Listener, s.err = open(ctx, addr, config)
 		close(s.opened)
 		if s.err == nil {
@@ -130,19 +131,18 @@ func (p *socketPool) listen(ctx context.Context, network, host, ports string, of
 		return nil, s.err
 	}
 
-	l := &listener{socket: s, pool: p, keepAlive: keepAliveOf(config), done: make(chan struct{})}
-	if server := p.claimant(s.address); server != nil && p.unclaim(s.address, server) {
-		l.server = server
-		server.listenOn(l)
+	l := &listener{socket: s, pool: p, server: p.takeClaim(s.address), keepAlive: keepAliveOf(config), done: make(chan struct{})}
+	if l.server != nil {
+		l.server.addListener(l)
 	}
 	s.join(l)
 	context.AfterFunc(ctx, func() { _ = l.Close() })
 	return l, nil
 }
 
-// use returns the socket of an address, for one more listener. It reports
+// acquire returns the socket of an address for one more listener. It reports
 // whether the caller has to open it.
-func (p *socketPool) use(address string) (s *socket, isNew bool) {
+func (p *socketPool) acquire(address string) (s *socket, isNew bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s, known := p.open[address]
@@ -174,14 +174,14 @@ func (p *socketPool) release(s *socket) error {
 	}
 	delete(p.open, s.address)
 	if s.Listener == nil {
-		return nil // it could not be opened
+		return nil // opening it failed
 	}
 	close(s.closed)
 	return s.Close()
 }
 
-// open opens a socket. It is one of Caddy's own, so that the servers of configs
-// without this module, before and after, can listen beside it.
+// open opens a socket. It uses Caddy's own networks, so that configs without the
+// handover, earlier or later ones, can listen on the same address.
 func open(ctx context.Context, addr caddy.NetworkAddress, config net.ListenConfig) (net.Listener, error) {
 	opened, err := addr.Listen(ctx, 0, config)
 	if err != nil {
@@ -189,12 +189,12 @@ func open(ctx context.Context, addr caddy.NetworkAddress, config net.ListenConfi
 	}
 	l, ok := opened.(net.Listener)
 	if !ok {
-		return nil, fmt.Errorf("listening on '%s': a %T has no connections to share", addr, opened)
+		return nil, fmt.Errorf("listening on '%s': %T is not a net.Listener", addr, opened)
 	}
 	return l, nil
 }
 
-// accept accepts connections for the listener whose turn it is.
+// accept accepts connections for the active listener.
 func (s *socket) accept() {
 	for {
 		conn, err := s.Accept()
@@ -209,17 +209,17 @@ func (s *socket) accept() {
 	}
 }
 
-// join adds a listener to those that wait for their turn.
+// join adds a listener to the queue.
 func (s *socket) join(l *listener) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.waiting = append(s.waiting, l)
+	s.queue = append(s.queue, l)
 }
 
-// leave ends a listener's turn, or its wait for it. The caller holds the lock.
+// leave removes a listener from the queue. The caller holds the lock.
 func (s *socket) leave(l *listener) {
-	if at := slices.Index(s.waiting, l); at >= 0 {
-		s.waiting = slices.Delete(s.waiting, at, at+1)
+	if at := slices.Index(s.queue, l); at >= 0 {
+		s.queue = slices.Delete(s.queue, at, at+1)
 		close(s.changed)
 		s.changed = make(chan struct{})
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 )
 
-// freeAddress returns a loopback address that nobody listens on.
+// freeAddress returns a loopback address with a free port.
 func freeAddress(t *testing.T) caddy.NetworkAddress {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -24,7 +24,7 @@ func freeAddress(t *testing.T) caddy.NetworkAddress {
 	return addr
 }
 
-// share listens on an address as a server of a config does, until the test ends.
+// share listens on the shared socket of an address until the test ends.
 func share(t *testing.T, addr caddy.NetworkAddress) *listener {
 	t.Helper()
 	addr.Network = sharedPrefix + addr.Network
@@ -35,7 +35,7 @@ func share(t *testing.T, addr caddy.NetworkAddress) *listener {
 	return l
 }
 
-// dial makes connections, until the test ends.
+// dial makes connections that stay open until the test ends.
 func dial(t *testing.T, addr caddy.NetworkAddress, connections int) {
 	t.Helper()
 	for range connections {
@@ -45,7 +45,7 @@ func dial(t *testing.T, addr caddy.NetworkAddress, connections int) {
 	}
 }
 
-// acceptAll accepts connections, and closes them.
+// acceptAll accepts connections and closes them.
 func acceptAll(t *testing.T, l net.Listener, connections int) {
 	t.Helper()
 	for range connections {
@@ -55,7 +55,7 @@ func acceptAll(t *testing.T, l net.Listener, connections int) {
 	}
 }
 
-func TestConnectionsGoToTheNextListenerOnceTheFirstYields(t *testing.T) {
+func TestConnectionsGoToTheNextListenerAfterTheFirstYields(t *testing.T) {
 	addr := freeAddress(t)
 	first, second := share(t, addr), share(t, addr)
 	dial(t, addr, 1)
@@ -64,20 +64,20 @@ func TestConnectionsGoToTheNextListenerOnceTheFirstYields(t *testing.T) {
 	require.True(t, first.yield())
 	dial(t, addr, 1)
 	acceptAll(t, second, 1)
-	require.False(t, second.yield(), "there is nobody else")
-	require.False(t, first.yield(), "it has yielded")
+	require.False(t, second.yield(), "there is no next listener")
+	require.False(t, first.yield(), "it has yielded already")
 }
 
 func TestNoConnectionIsLostWhenAListenerCloses(t *testing.T) {
 	const connections = 50
 	addr := freeAddress(t)
 	first, second := share(t, addr), share(t, addr)
-	dial(t, addr, connections) // nobody accepts them
+	dial(t, addr, connections) // not accepted
 	require.NoError(t, first.Close())
 	acceptAll(t, second, connections)
 }
 
-func TestAListenerKeepsItsTurnWhenTheNextOneCloses(t *testing.T) {
+func TestAListenerStaysActiveWhenTheNextOneCloses(t *testing.T) {
 	addr := freeAddress(t)
 	first, second := share(t, addr), share(t, addr)
 	require.NoError(t, second.Close())
@@ -89,12 +89,12 @@ func TestAListenerKeepsItsTurnWhenTheNextOneCloses(t *testing.T) {
 func TestASocketClosesWithItsLastListener(t *testing.T) {
 	addr := freeAddress(t)
 	first, second := share(t, addr), share(t, addr)
-	dial(t, addr, 1) // nobody accepts it
+	dial(t, addr, 1) // not accepted
 	for _, l := range []*listener{first, second} {
 		require.NoError(t, l.Close())
 		_, err := l.Accept()
 		require.ErrorIs(t, err, net.ErrClosed)
-		require.NoError(t, l.Close(), "a second time")
+		require.NoError(t, l.Close(), "closing again")
 	}
 
 	listener, err := net.Listen("tcp", addr.JoinHostPort(0))
@@ -103,7 +103,7 @@ func TestASocketClosesWithItsLastListener(t *testing.T) {
 	assert.NotContains(t, sockets.open, addr.String())
 }
 
-func TestAnAddressThatCannotBeListenedOnIsAnError(t *testing.T) {
+func TestListeningOnAnAddressInUseFails(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer taken.Close()
@@ -114,7 +114,7 @@ func TestAnAddressThatCannotBeListenedOnIsAnError(t *testing.T) {
 
 	require.NoError(t, taken.Close())
 	opened, err := addr.Listen(t.Context(), 0, net.ListenConfig{})
-	require.NoError(t, err, "it can be tried again")
+	require.NoError(t, err, "it succeeds when the address is free")
 	require.NoError(t, opened.(*listener).Close())
 }
 
@@ -136,15 +136,15 @@ func TestAListenerClosesWithItsConfig(t *testing.T) {
 	case err := <-closed:
 		require.ErrorIs(t, err, net.ErrClosed)
 	case <-time.After(patience):
-		require.FailNow(t, "it goes on listening")
+		require.FailNow(t, "the listener is still open")
 	}
-	require.False(t, current.yield(), "there is nobody to yield to")
+	require.False(t, current.yield(), "there is no next listener")
 	dial(t, addr, 1)
 	acceptAll(t, current, 1)
 }
 
-// A name server that does not answer holds up the listener of that name alone.
-func TestListeningHoldsUpNobodyElse(t *testing.T) {
+// A name server that does not respond delays only the listener of that name.
+func TestASlowListenDelaysNoOtherListener(t *testing.T) {
 	slow, done := &net.ListenConfig{}, make(chan error, 1)
 	resolving, answer := make(chan struct{}), make(chan struct{})
 	slow.Control = func(string, string, syscall.RawConn) error {
@@ -171,13 +171,17 @@ func TestListeningHoldsUpNobodyElse(t *testing.T) {
 	require.NoError(t, <-done)
 }
 
-func TestClaimsEndWithTheirConfig(t *testing.T) {
+func TestAClaimEndsWithItsConfig(t *testing.T) {
 	addr := freeAddress(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	failed := &server{pending: newPending(time.Now)}
+	failed := &server{pendingConns: newPendingConns(time.Now)}
 	sockets.claim(ctx, addr, failed)
 	cancel()
-	require.Eventually(t, func() bool { return sockets.claimant(addr.String()) == nil }, patience, time.Millisecond)
+	require.Eventually(t, func() bool {
+		sockets.mu.Lock()
+		defer sockets.mu.Unlock()
+		return sockets.claims[addr.String()] == nil
+	}, patience, time.Millisecond)
 	l := share(t, addr)
 	assert.Nil(t, l.server)
 	assert.Empty(t, failed.listeners)

@@ -1,5 +1,5 @@
-// Command caddy is Caddy with all of its standard modules and this one. The
-// demo and the tests run it; for your own Caddy, build with xcaddy instead.
+// Command caddy is Caddy with its standard modules and this one, for the demo and
+// the tests. To build your own Caddy, use xcaddy instead.
 package main
 
 import (
