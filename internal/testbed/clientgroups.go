@@ -9,7 +9,7 @@ import (
 type ClientGroups []*RunningClients
 
 // StartReconnectingClients starts this many clients over each of the
-// transports. They send messages until they are told to finish, and reconnect
+// transports. They send messages until they are to finish, and reconnect
 // when they lose their session.
 func StartReconnectingClients(t *testing.T, f Endpoint, each int, transports ...[]string) ClientGroups {
 	t.Helper()
