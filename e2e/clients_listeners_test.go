@@ -57,9 +57,7 @@ func TestCaddyHoldsSessionsOnEveryKindOfListener(t *testing.T) {
 			URL: f.URL, Count: 12, Transports: []string{"polling"}, Messages: 2, MaxBytes: 2000, Mode: testbed.Continuous, Pause: 1000,
 		}.Start(t))
 	}
-	for _, r := range active {
-		r.RequireReady(t)
-	}
+	active.RequireReady(t)
 	e := testbed.NewEngineWithoutKeepAlive(t, ranged[0])
 	e.Handshake(t)
 	node := e.Connect(t)
