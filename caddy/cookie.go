@@ -116,7 +116,7 @@ func (c *Cookie) checkPrefix() error {
 func (c *Cookie) extract(header http.Header) (tag string) {
 	value := core.CookieValue(header, c.Name)
 	if c.Mode == cookiePrefix {
-		tag, _ = core.SplitCookie(value, core.UpstreamTags)
+		tag, _ = core.SplitCookieValue(value, core.UpstreamTags)
 		core.UnprefixCookie(header, c.Name, core.UpstreamTags)
 		return tag
 	}
@@ -132,14 +132,14 @@ func (c *Cookie) extract(header http.Header) (tag string) {
 func (c *Cookie) apply(header http.Header, tag string, issue bool) {
 	if c.Mode == cookiePrefix {
 		if core.PrefixSetCookie(header, c.Name, tag) {
-			core.KeepPrivate(header)
+			core.MarkPrivate(header)
 		}
 		return
 	}
 	core.DropSetCookie(header, c.Name)
 	if issue {
 		c.issued.Add(header, tag)
-		core.KeepPrivate(header)
+		core.MarkPrivate(header)
 	}
 }
 

@@ -141,7 +141,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 
 	state.sid = core.PrintableRaw(req.SID)
-	if (h.mode.Tags(req.Version) || h.mode.Learns(req.Version)) && req.OpensByPolling(r) {
+	if (h.mode.Tags(req.Version) || h.mode.Learns(req.Version)) && req.IsPollingHandshake(r) {
 		return h.serveHandshake(w, r, next, state, h.mode.Learns(req.Version))
 	}
 	return next.ServeHTTP(w, r)
@@ -162,7 +162,7 @@ func (h *Handler) serveHandshake(w http.ResponseWriter, r *http.Request, next ca
 		}
 	}()
 
-	rewriter := core.NewHandshakeRewriter(w, func(_ http.Header, opened core.Opened) string {
+	rewriter := core.NewHandshakeRewriter(w, func(_ http.Header, opened core.Handshake) string {
 		state.sid = core.Printable(opened.SID)
 		if !learn {
 			return state.chosen
@@ -189,7 +189,7 @@ func (h *Handler) serveHandshake(w http.ResponseWriter, r *http.Request, next ca
 
 // learnSession learns the upstream of a session. If the table is full, it logs a
 // warning at the first session dropped, the tenth, the hundredth and so on.
-func (h *Handler) learnSession(opened core.Opened, tag string) {
+func (h *Handler) learnSession(opened core.Handshake, tag string) {
 	if dropped, full := h.share.Learn(opened, tag); full && core.IsPowerOfTen(dropped) {
 		h.logger.Warn("dropped a learned Socket.IO session because there are too many, so its client has to reconnect; "+
 			"increase max_sessions of the affinity app",

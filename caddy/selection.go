@@ -76,7 +76,7 @@ func (a *AffinitySelection) resolve(pool reverseproxy.UpstreamPool, req *http.Re
 	if !state.isEngineIO {
 		return
 	}
-	engineIO := state.engineIO.Again(req.URL.RawQuery)
+	engineIO := state.engineIO.Reparse(req.URL.RawQuery)
 	known := func(tag string) bool {
 		if state.mode.Learns(engineIO.Version) {
 			// Upstreams of two sites may use the same session IDs: each site

@@ -77,7 +77,7 @@ func (s *sharedState) limitSessions() {
 		largest = max(largest, maxSessions)
 	}
 	if largest > 0 {
-		s.sessions.Limit(largest)
+		s.sessions.SetLimit(largest)
 	}
 }
 

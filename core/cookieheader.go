@@ -5,40 +5,41 @@ import (
 	"strings"
 )
 
-// ValidCookieName reports whether name can be that of a cookie: a token of RFC
-// 6265 section 4.1.1, which is that of RFC 9110 section 5.6.2.
+// ValidCookieName reports whether name is a valid cookie name: a token as defined
+// in RFC 9110 section 5.6.2, see RFC 6265 section 4.1.1.
 func ValidCookieName(name string) bool {
 	const token = "!#$%&'*+-.^_`|~" +
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 	return name != "" && strings.TrimLeft(name, token) == ""
 }
 
-// CookieValue returns the value of the cookie of a name in a request's headers.
-// It is "" unless they have it just once and in one line, as every client sends
-// it (RFC 6265 section 5.4; the pieces that HTTP/2 and HTTP/3 allow are joined
-// by the server): of two, nobody can tell whose it is.
+// CookieValue returns the value of the cookie with this name in the header of a
+// request. It returns "" unless the header has exactly one Cookie line and the
+// cookie occurs in it exactly once. Clients send a single line (RFC 6265 section
+// 5.4), and net/http joins the lines that HTTP/2 and HTTP/3 allow. If the cookie
+// occurs twice, it is unknown which one the proxy has set.
 func CookieValue(header http.Header, name string) string {
 	lines := header["Cookie"]
 	if len(lines) != 1 || !strings.Contains(lines[0], name) {
 		return ""
 	}
-	value, times := "", 0
+	value, count := "", 0
 	for _, cookie := range strings.Split(lines[0], ";") {
 		if cookieName(cookie) == name {
 			_, value, _ = strings.Cut(cookie, "=")
-			times++
+			count++
 		}
 	}
-	if times != 1 {
+	if count != 1 {
 		return ""
 	}
 	return strings.Trim(value, " \t")
 }
 
-// DropCookie takes the cookies of a name out of a request's headers, and leaves
-// the others byte for byte as they are. Where there are more cookies than there
-// can be, it puts an empty one of the name in front of them, which is the one
-// that counts: see [ReplaceCookie].
+// DropCookie removes the cookies with this name from the header of a request, and
+// keeps the others byte for byte. If there are more than 512 cookies, it prepends
+// an empty cookie with this name instead, which takes precedence. See
+// [ReplaceCookie].
 func DropCookie(header http.Header, name string) {
 	const field = "Cookie"
 	lines := header[field]
@@ -47,7 +48,7 @@ func DropCookie(header http.Header, name string) {
 		return
 	}
 	if strings.Count(all, ";") >= maxCookies {
-		replaceAmong(header, name, "")
+		replaceExistingCookie(header, name, "")
 		return
 	}
 	if kept := withoutCookie(lines, name); len(kept) > 0 {
@@ -57,24 +58,24 @@ func DropCookie(header http.Header, name string) {
 	}
 }
 
-// cookieMark stands between a tag and the value of a node's own cookie, as it
-// does in HAProxy's prefix mode. Session IDs, base64 and tokens of JSON (RFC
-// 7519) have none.
-const cookieMark = "~"
+// cookieSeparator separates the tag from the value of an upstream's own cookie, as
+// in the prefix mode of HAProxy. Session IDs, base64 and JSON Web Tokens (RFC
+// 7519) do not contain it.
+const cookieSeparator = "~"
 
-// SplitCookie takes the tag of a form off the value of a node's own cookie. It
-// reports false when there is none.
-func SplitCookie(value string, form TagForm) (tag string, prefixed bool) {
-	tag, _, prefixed = strings.Cut(value, cookieMark)
+// SplitCookieValue returns the tag that [PrefixSetCookie] has added to the value
+// of an upstream's cookie. It reports false if the value has no tag of this form.
+func SplitCookieValue(value string, form TagForm) (tag string, prefixed bool) {
+	tag, _, prefixed = strings.Cut(value, cookieSeparator)
 	if !prefixed || !form.Valid(tag) {
 		return "", false
 	}
 	return tag, true
 }
 
-// UnprefixCookie takes the tag of a form off the values of the cookies of a name
-// in a request's headers, as [PrefixSetCookie] has put it there, and leaves all
-// else byte for byte as it is.
+// UnprefixCookie removes the tags that [PrefixSetCookie] has added from the values
+// of the cookies with this name in the header of a request, and keeps everything
+// else byte for byte.
 func UnprefixCookie(header http.Header, name string, form TagForm) {
 	lines := header["Cookie"]
 	if !strings.Contains(strings.Join(lines, ";"), name) {
@@ -83,9 +84,9 @@ func UnprefixCookie(header http.Header, name string, form TagForm) {
 	unprefixed := make([]string, len(lines))
 	for i, line := range lines {
 		cookies := strings.Split(line, ";")
-		for at, cookie := range cookies {
+		for j, cookie := range cookies {
 			if cookieName(cookie) == name {
-				cookies[at] = unprefix(cookie, form)
+				cookies[j] = unprefix(cookie, form)
 			}
 		}
 		unprefixed[i] = strings.Join(cookies, ";")
@@ -93,35 +94,36 @@ func UnprefixCookie(header http.Header, name string, form TagForm) {
 	header["Cookie"] = unprefixed
 }
 
-// unprefix is UnprefixCookie for one cookie.
+// unprefix is UnprefixCookie for a single cookie.
 func unprefix(cookie string, form TagForm) string {
 	name, value, _ := strings.Cut(cookie, "=")
 	bare := strings.TrimLeft(value, " \t")
-	tag, prefixed := SplitCookie(bare, form)
+	tag, prefixed := SplitCookieValue(bare, form)
 	if !prefixed {
 		return cookie
 	}
-	return name + "=" + value[:len(value)-len(bare)] + bare[len(tag)+len(cookieMark):]
+	return name + "=" + value[:len(value)-len(bare)] + bare[len(tag)+len(cookieSeparator):]
 }
 
-// PrefixSetCookie puts a tag in front of the values that a reply's headers give
-// the cookie of a name. It reports whether there was one.
+// PrefixSetCookie prefixes the values of the cookies with this name in the header
+// of a response with a tag. It reports whether the header sets such a cookie.
 func PrefixSetCookie(header http.Header, name, tag string) bool {
 	found := false
 	for i, line := range header["Set-Cookie"] {
 		if cookieName(line) == name {
 			before, value, _ := strings.Cut(line, "=")
-			header["Set-Cookie"][i] = before + "=" + tag + cookieMark + strings.TrimLeft(value, " \t")
+			header["Set-Cookie"][i] = before + "=" + tag + cookieSeparator + strings.TrimLeft(value, " \t")
 			found = true
 		}
 	}
 	return found
 }
 
-// KeepPrivate has no cache share a reply whose headers give a cookie to one
-// client (RFC 9111 section 5.2.2.7). Where directives contradict each other, the
-// strictest counts (section 4.2.1), so what the node says can stay.
-func KeepPrivate(header http.Header) {
+// MarkPrivate adds "Cache-Control: private" (RFC 9111 section 5.2.2.7) to the
+// header of a response that sets a cookie for one client, unless the header has
+// that or no-store already. Caches obey the most restrictive of conflicting
+// directives (section 4.2.1), so those of the upstream can stay.
+func MarkPrivate(header http.Header) {
 	const field = "Cache-Control"
 	for _, line := range header[field] {
 		for _, directive := range strings.Split(line, ",") {
@@ -134,8 +136,8 @@ func KeepPrivate(header http.Header) {
 	header[field] = append(header[field], "private")
 }
 
-// SetCookieValues returns the values that a reply's headers give the cookie of a
-// name, in their order.
+// SetCookieValues returns the values of the cookies with this name that the header
+// of a response sets, in their order.
 func SetCookieValues(header http.Header, name string) []string {
 	var values []string
 	for _, cookie := range (&http.Response{Header: header}).Cookies() {
@@ -146,8 +148,8 @@ func SetCookieValues(header http.Header, name string) []string {
 	return values
 }
 
-// DropSetCookie takes the cookies of a name out of a reply's headers, and
-// leaves the others as they are.
+// DropSetCookie removes the Set-Cookie lines for this name from the header of a
+// response, and keeps the others.
 func DropSetCookie(header http.Header, name string) {
 	const field = "Set-Cookie"
 	var kept []string
@@ -163,25 +165,25 @@ func DropSetCookie(header http.Header, name string) {
 	header[field] = kept
 }
 
-// ReplaceCookie gives a request's headers one cookie of a name, in the place of
-// any that they have, and leaves the others byte for byte as they are. The new
-// one comes first.
+// ReplaceCookie sets a cookie in the header of a request. It removes any others
+// with this name, and keeps all other cookies byte for byte. The new cookie comes
+// first, so that it takes precedence. If there are more than 512 cookies,
+// ReplaceCookie removes none.
 func ReplaceCookie(header http.Header, name, value string) {
 	if len(header["Cookie"]) == 0 {
 		header["Cookie"] = []string{name + "=" + value}
 		return
 	}
-	replaceAmong(header, name, value)
+	replaceExistingCookie(header, name, value)
 }
 
-// maxCookies is how many cookies of a request are looked at one by one. No
-// client has as many: browsers keep about 180 for a site.
+// maxCookies is the maximum number of cookies of a request to process one by one.
+// Browsers keep about 180 for a site.
 const maxCookies = 512
 
-// replaceAmong is ReplaceCookie for headers with cookies. Of more cookies than
-// there can be it leaves all, those of the name too: where it is interpreted, a
-// client could make it take seconds to look at them.
-func replaceAmong(header http.Header, name, value string) {
+// replaceExistingCookie is ReplaceCookie for a header that has cookies. It does not
+// process more than maxCookies: under Yaegi, a client could make that take seconds.
+func replaceExistingCookie(header http.Header, name, value string) {
 	lines := header["Cookie"]
 	if all := strings.Join(lines, ";"); strings.Contains(all, name) && strings.Count(all, ";") < maxCookies {
 		lines = withoutCookie(lines, name)
@@ -190,14 +192,13 @@ func replaceAmong(header http.Header, name, value string) {
 			return
 		}
 	}
-	// It comes first, as that is the one that counts where there are two. The
-	// lines may be shared with whoever else has the request's headers.
+	// Copy the lines, because other holders of the header may share them.
 	replaced := append([]string(nil), lines...)
 	replaced[0] = name + "=" + value + "; " + replaced[0]
 	header["Cookie"] = replaced
 }
 
-// withoutCookie returns the lines of a Cookie header without the cookies of a
+// withoutCookie returns the lines of a Cookie header without the cookies with this
 // name.
 func withoutCookie(lines []string, name string) []string {
 	var kept []string
@@ -215,8 +216,8 @@ func withoutCookie(lines []string, name string) []string {
 	return kept
 }
 
-// cookieName returns the name of the cookie that a part of a Cookie header, or
-// a Set-Cookie header, begins with.
+// cookieName returns the name of a cookie in a Cookie header, or of the cookie that
+// a Set-Cookie line sets.
 func cookieName(s string) string {
 	name, _, _ := strings.Cut(s, "=")
 	return strings.Trim(name, " \t")

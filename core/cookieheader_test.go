@@ -8,15 +8,15 @@ import (
 
 func TestReplaceCookie(t *testing.T) {
 	cases := []struct {
-		name         string
-		lines        []string
-		want         string // the lines, joined by a newline
-		cookie, gets string
+		name          string
+		lines         []string
+		want          string // the lines, joined by a newline
+		cookie, value string
 	}{
 		{"no header", nil, "srv=T", "srv", "T"},
 		{"an empty header", []string{""}, "srv=T; ", "srv", "T"},
 		{"another cookie", []string{"a=1"}, "srv=T; a=1", "srv", "T"},
-		{"others, oddly written", []string{`a="1 2";b;; c=d=e`}, `srv=T; a="1 2";b;; c=d=e`, "srv", "T"},
+		{"others with unusual syntax", []string{`a="1 2";b;; c=d=e`}, `srv=T; a="1 2";b;; c=d=e`, "srv", "T"},
 		{"the same cookie", []string{"srv=old"}, "srv=T", "srv", "T"},
 		{"the same cookie first", []string{"srv=old; a=1"}, "srv=T; a=1", "srv", "T"},
 		{"the same cookie between", []string{"a=1; srv=old; b=2"}, "srv=T; a=1; b=2", "srv", "T"},
@@ -34,28 +34,29 @@ func TestReplaceCookie(t *testing.T) {
 				header["Cookie"] = tc.lines
 			}
 			before := strings.Join(tc.lines, "\n")
-			ReplaceCookie(header, tc.cookie, tc.gets)
+			ReplaceCookie(header, tc.cookie, tc.value)
 			if got := strings.Join(header["Cookie"], "\n"); got != tc.want {
 				t.Errorf("got %q, want %q", got, tc.want)
 			}
 			if strings.Join(tc.lines, "\n") != before {
-				t.Error("the lines themselves were changed")
+				t.Error("the slice of the caller was changed")
 			}
 			cookie, err := (&http.Request{Header: header}).Cookie(tc.cookie)
-			if err != nil || cookie.Value != tc.gets {
+			if err != nil || cookie.Value != tc.value {
 				t.Errorf("read back: %v, %v", cookie, err)
 			}
 		})
 	}
 }
 
-// requestCookies are the lines of a Cookie header, and what becomes of them.
+// requestCookies are Cookie headers, and the expected results of the functions
+// that read and change them.
 var requestCookies = []struct {
 	name       string
 	lines      []string
 	value      string // of srv
 	dropped    string // the lines without srv, joined by a newline
-	unprefixed string // the lines without the tag of srv, so too
+	unprefixed string // the lines without the tag in srv, joined by a newline
 }{
 	{"no header", nil, "", "", ""},
 	{"the cookie alone", []string{"srv=T"}, "T", "", "srv=T"},
@@ -66,8 +67,8 @@ var requestCookies = []struct {
 	{"the cookie with spaces", []string{"a=1;  srv =\t T~ v "}, "T~ v", "a=1", "a=1;  srv =\t  v "},
 	{"the cookie in quotes", []string{`srv="T~v"`}, `"T~v"`, "", `srv="T~v"`},
 	{"the cookie twice", []string{"srv=T~v; a=1; srv=U~w"}, "", "a=1", "srv=v; a=1; srv=w"},
-	{"in pieces", []string{"a=1", "srv=T~v; b=2", "c=3"}, "", "a=1\nb=2\nc=3", "a=1\nsrv=v; b=2\nc=3"},
-	{"in pieces, and twice", []string{"srv=T~v", "srv=U~w"}, "", "", "srv=v\nsrv=w"},
+	{"several lines", []string{"a=1", "srv=T~v; b=2", "c=3"}, "", "a=1\nb=2\nc=3", "a=1\nsrv=v; b=2\nc=3"},
+	{"several lines, and twice", []string{"srv=T~v", "srv=U~w"}, "", "", "srv=v\nsrv=w"},
 	{"no such cookie", []string{"a=srv; xsrv=T~1; srv2=T~2"}, "", "a=srv; xsrv=T~1; srv2=T~2", "a=srv; xsrv=T~1; srv2=T~2"},
 	{"another case", []string{"SRV=T~v"}, "", "SRV=T~v", "SRV=T~v"},
 	{"a bad tag", []string{"srv=T.U~v"}, "T.U~v", "", "srv=T.U~v"},
@@ -97,23 +98,23 @@ func TestRequestCookies(t *testing.T) {
 				t.Errorf("dropped: %q, want %q", got, tc.dropped)
 			}
 			if lines, left := header["Cookie"]; left && len(lines) == 0 {
-				t.Error("an empty header is left")
+				t.Error("an empty field is left")
 			}
 			header = newHeader()
-			UnprefixCookie(header, "srv", letters(1))
+			UnprefixCookie(header, "srv", oneLetterTags(1))
 			if got := strings.Join(header["Cookie"], "\n"); got != tc.unprefixed {
 				t.Errorf("unprefixed: %q, want %q", got, tc.unprefixed)
 			}
 			if strings.Join(tc.lines, "\n") != before {
-				t.Error("the lines themselves were changed")
+				t.Error("the slice of the caller was changed")
 			}
 		})
 	}
 }
 
-// Of so many cookies that a loop over them would take seconds where it is
-// interpreted, none is looked at: an empty one in front of them counts.
-func TestDropCookieAmongMoreThanThereCanBe(t *testing.T) {
+// A loop over more cookies than that could take seconds under Yaegi. So DropCookie
+// prepends an empty one instead.
+func TestDropCookieAmongMoreThanMaxCookies(t *testing.T) {
 	header := http.Header{"Cookie": {strings.Repeat("a=1; ", maxCookies) + "srv=T"}}
 	DropCookie(header, "srv")
 	cookie, err := (&http.Request{Header: header}).Cookie("srv")
@@ -132,17 +133,17 @@ func TestPrefixSetCookie(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	if PrefixSetCookie(header, "b", "T") || PrefixSetCookie(http.Header{}, "io", "T") {
-		t.Error("a cookie was found that is not there")
+		t.Error("a missing cookie was found")
 	}
 	for value, want := range map[string]string{"T~abc": "T", "T~": "T", "abc": "", "a.b~c": "", "~": "", "": ""} {
-		tag, prefixed := SplitCookie(value, letters(1))
+		tag, prefixed := SplitCookieValue(value, oneLetterTags(1))
 		if tag != want || prefixed != (want != "") {
-			t.Errorf("SplitCookie(%q) = %q, %v, want %q", value, tag, prefixed, want)
+			t.Errorf("SplitCookieValue(%q) = %q, %v, want %q", value, tag, prefixed, want)
 		}
 	}
 }
 
-func TestKeepPrivate(t *testing.T) {
+func TestMarkPrivate(t *testing.T) {
 	cases := []struct{ lines, want string }{
 		{"", "private"},
 		{"no-store", "no-store"},
@@ -157,7 +158,7 @@ func TestKeepPrivate(t *testing.T) {
 		if tc.lines != "" {
 			header["Cache-Control"] = strings.Split(tc.lines, "|")
 		}
-		KeepPrivate(header)
+		MarkPrivate(header)
 		if got := strings.Join(header["Cache-Control"], "|"); got != tc.want {
 			t.Errorf("%q became %q, want %q", tc.lines, got, tc.want)
 		}
@@ -167,7 +168,7 @@ func TestKeepPrivate(t *testing.T) {
 func TestSetCookies(t *testing.T) {
 	header := http.Header{"Set-Cookie": {"a=1; Path=/", "srv=first; Path=/", "srv2=2", " srv=last; HttpOnly"}}
 	if got := strings.Join(SetCookieValues(header, "srv"), "|"); got != "first|last" {
-		t.Errorf("SetCookieValues = %q, want both in their order", got)
+		t.Errorf("SetCookieValues = %q, want both in order", got)
 	}
 	if got := SetCookieValues(header, "sr"); len(got) > 0 {
 		t.Errorf("SetCookieValues of another name = %q", got)
@@ -179,19 +180,19 @@ func TestSetCookies(t *testing.T) {
 	DropSetCookie(header, "a")
 	DropSetCookie(header, "srv2")
 	if _, left := header["Set-Cookie"]; left {
-		t.Error("an empty header is left")
+		t.Error("an empty field is left")
 	}
 }
 
 func TestValidCookieName(t *testing.T) {
 	for _, name := range []string{"server_id", "io", "__Host-x", "a.b"} {
 		if !ValidCookieName(name) {
-			t.Errorf("%q is refused", name)
+			t.Errorf("%q is invalid", name)
 		}
 	}
 	for _, name := range []string{"", "a b", "a;b", "a=b", "a,b", "ä", "a\r\n", `"a"`} {
 		if ValidCookieName(name) {
-			t.Errorf("%q is taken", name)
+			t.Errorf("%q is valid", name)
 		}
 	}
 }

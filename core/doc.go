@@ -1,20 +1,19 @@
-// Package core knows what Engine.IO says on the wire and where a session
-// belongs. It reads the query of a request, makes and checks tags, and binds
-// an upstream's tag to the session ID in a handshake's reply. It decides
-// nothing about hosts, health or load: the caddy and traefik packages turn
-// their host's configuration into calls of this one, and its answers into
-// calls of their host.
+// Package core reads and rewrites the Engine.IO protocol for the proxy adapters
+// in packages caddy and traefik. It parses the query of a request, computes and
+// validates tags, binds a tag to the session ID in a handshake response, and
+// remembers learned sessions. It does not choose upstreams and knows nothing of
+// health or load. The adapters translate between this package and their proxy.
 //
-// An upstream's tag stands in front of the session ID that the client sees:
+// An upstream's tag is a prefix of the session ID that the client sees:
 //
 //	<tag>.<sid>
 //
-// The client names its session in every later request, so every later request
-// names its upstream too, and no proxy has to remember anything.
+// The client sends its session ID with every later request, so every later
+// request carries the tag, and the proxy stores nothing.
 //
-// The words are those of the [Engine.IO protocol]. Everything here also runs
-// under Yaegi, Traefik's interpreter, so the package uses the standard library
-// only and no language feature newer than Yaegi has.
+// Terms are those of the [Engine.IO protocol]. Package traefik runs in Yaegi,
+// Traefik's interpreter, and this package with it. So this package uses only the
+// standard library and only language features that Yaegi supports.
 //
 // [Engine.IO protocol]: https://github.com/socketio/engine.io-protocol
 package core

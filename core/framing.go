@@ -6,70 +6,69 @@ import (
 )
 
 const (
-	// binaryString begins a string packet in Engine.IO 3's binary framing,
-	// binaryEnd ends the digits of its length.
+	// binaryString is the first byte of a string packet in Engine.IO 3's binary
+	// framing, and binaryEnd the byte after the digits of its length.
 	binaryString = 0x00
 	binaryEnd    = 0xff
 
-	// maxDigits bounds the digits of a length, so that it fits any int. A body
-	// that is held back has fewer.
+	// maxDigits is the maximum number of digits of a length, so that any length
+	// fits an int. A body that the rewriter buffers has fewer.
 	maxDigits = 9
 )
 
-// digits is where and how a packet's length is written.
-type digits struct {
-	at, end int
-	// zero is the byte that stands for zero: '0' in string framing, and 0 in
-	// binary framing, which writes each digit as a number.
+// lengthDigits is the position and the notation of a packet's length.
+type lengthDigits struct {
+	start, end int
+	// zero is the byte that means zero: '0' in string framing, and 0 in binary
+	// framing, which writes each digit as a number.
 	zero byte
 }
 
-// present reports whether there are any.
-func (d digits) present() bool { return d.end > d.at }
+// present reports whether the packet has a length.
+func (d lengthDigits) present() bool { return d.end > d.start }
 
-// append writes n the way d is written.
-func (d digits) append(to []byte, n int) []byte {
+// append appends n in the notation of d.
+func (d lengthDigits) append(to []byte, n int) []byte {
 	for _, digit := range strconv.Itoa(n) {
 		to = append(to, byte(digit)-'0'+d.zero)
 	}
 	return to
 }
 
-// findFramed finds the session ID in the first packet of an Engine.IO 3
-// payload:
+// findInV3Payload finds the open packet at the start of an Engine.IO 3 payload:
 //
 //	string framing: <length in characters> ":" <packet> …
-//	binary framing: 0x00 <length in bytes, a digit a byte> 0xff <packet> …
-func findFramed(payload []byte) (openPacket, bool) {
-	where := digits{zero: '0'}
+//	binary framing: 0x00 <length in bytes, one byte per digit> 0xff <packet> …
+func findInV3Payload(payload []byte) (openPacket, bool) {
+	digits := lengthDigits{zero: '0'}
 	stop := byte(':')
 	if len(payload) > 0 && payload[0] == binaryString {
-		where = digits{at: 1}
+		digits = lengthDigits{start: 1}
 		stop = binaryEnd
 	}
 	length := 0
-	where.end = where.at
-	for ; ; where.end++ {
-		if where.end == len(payload) || where.end-where.at > maxDigits {
+	digits.end = digits.start
+	for ; ; digits.end++ {
+		if digits.end == len(payload) || digits.end-digits.start > maxDigits {
 			return openPacket{}, false
 		}
-		c := payload[where.end]
+		c := payload[digits.end]
 		if c == stop {
 			break
 		}
-		if c < where.zero || c > where.zero+9 {
+		if c < digits.zero || c > digits.zero+9 {
 			return openPacket{}, false
 		}
-		length = length*10 + int(c-where.zero)
+		length = length*10 + int(c-digits.zero)
 	}
-	if !where.present() || payload[where.at] == where.zero {
+	if !digits.present() || payload[digits.start] == digits.zero {
 		return openPacket{}, false
 	}
 
-	start := where.end + 1
+	start := digits.end + 1
 	size := length
 	if stop == ':' {
-		size = characters(payload[start:], length)
+		size = utf16PrefixLen(payload[start:], length)
 	}
 	if size > len(payload)-start {
 		return openPacket{}, false
@@ -78,16 +77,16 @@ func findFramed(payload []byte) (openPacket, bool) {
 	if !ok || end != size {
 		return openPacket{}, false
 	}
-	packet.sidAt += start
+	packet.sidOffset += start
 	packet.length = length
-	packet.digits = where
+	packet.digits = digits
 	return packet, true
 }
 
-// characters returns how many bytes of text its first n characters take, or
-// more than there are when it has fewer. A character is what JavaScript counts
-// as one, a UTF-16 code unit: those above U+FFFF count two.
-func characters(text []byte, n int) int {
+// utf16PrefixLen returns the length in bytes of the first n characters of text,
+// or len(text)+1 if text has fewer. A character is a UTF-16 code unit, as in
+// JavaScript, so those above U+FFFF count as two.
+func utf16PrefixLen(text []byte, n int) int {
 	size := 0
 	for n > 0 && size < len(text) {
 		r, width := utf8.DecodeRune(text[size:])

@@ -10,17 +10,17 @@ import (
 	"testing"
 )
 
-// headerSafe reports whether s can stand in a header field, a cookie or a log
-// line and end none of them.
+// headerSafe reports whether s has no byte that could end a header field, a cookie
+// or a field of a log line.
 func headerSafe(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool {
 		return r <= ' ' || r >= 0x7f || strings.ContainsRune("\"\\,;<>", r)
 	})
 }
 
-// FuzzParseRequest: whatever a client writes, what is read from it is a part of
-// it, the tag is safe in a header, and unbinding takes away that tag and no
-// other byte.
+// FuzzParseRequest checks for any query that the parsed values are parts of it,
+// that the tag is safe in a header, and that Unbind removes the tag and no other
+// byte.
 func FuzzParseRequest(f *testing.F) {
 	for _, query := range []string{
 		"EIO=4&transport=polling&t=x", "EIO=4&transport=polling&sid=T.abc", "EIO=3&sid=abc&sid=def",
@@ -29,15 +29,15 @@ func FuzzParseRequest(f *testing.F) {
 		f.Add(query)
 	}
 	f.Fuzz(func(t *testing.T, query string) {
-		req, ours := ParseRequest(query)
-		if !ours {
+		req, isEngineIO := ParseRequest(query)
+		if !isEngineIO {
 			return
 		}
 		if !strings.Contains(query, req.SID) || !strings.Contains(query, req.Transport) {
-			t.Fatalf("%+v is not of %q", req, query)
+			t.Fatalf("%+v is not a part of %q", req, query)
 		}
-		tag := req.Tag(letters(1))
-		if tag != "" && !letters(1).Valid(tag) || !headerSafe(tag) || !headerSafe(PrintableRaw(req.SID)) {
+		tag := req.Tag(oneLetterTags(1))
+		if tag != "" && !oneLetterTags(1).Valid(tag) || !headerSafe(tag) || !headerSafe(PrintableRaw(req.SID)) {
 			t.Fatalf("tag %q, sid %q: not safe", tag, PrintableRaw(req.SID))
 		}
 
@@ -58,41 +58,41 @@ func FuzzParseRequest(f *testing.F) {
 	})
 }
 
-// isWithout reports whether got is query without the mark behind one "sid=".
-func isWithout(got, query, mark string) bool {
+// isWithout reports whether got is query without the prefix after one "sid=".
+func isWithout(got, query, prefix string) bool {
 	from := 0
 	for {
-		i := strings.Index(query[from:], "sid="+mark)
+		i := strings.Index(query[from:], "sid="+prefix)
 		if i < 0 {
 			return false
 		}
 		from += i + len("sid=")
-		if got == query[:from]+query[from+len(mark):] {
+		if got == query[:from]+query[from+len(prefix):] {
 			return true
 		}
 	}
 }
 
-// FuzzSplit: Split undoes Bind for every valid tag and session ID, and never
-// makes a tag of anything else.
+// FuzzSplit checks that Split is the inverse of Bind for every valid tag and
+// session ID, and returns no invalid tag.
 func FuzzSplit(f *testing.F) {
 	f.Add("T", "abc")
 	f.Add("", "a.b.c")
 	f.Add("a\r\nb", "%2e")
 	f.Fuzz(func(t *testing.T, tag, sid string) {
-		gotTag, gotSID, bound := Split(Bind(tag, sid), letters(1))
-		want := letters(1).Valid(tag) && sid != "" && fits(sid)
+		gotTag, gotSID, bound := Split(Bind(tag, sid), oneLetterTags(1))
+		want := oneLetterTags(1).Valid(tag) && sid != "" && withinMaxSID(sid)
 		if want && (!bound || gotTag != tag || gotSID != sid) {
 			t.Fatalf("Split(Bind(%q, %q)) = %q, %q, %v", tag, sid, gotTag, gotSID, bound)
 		}
-		if bound && (!letters(1).Valid(gotTag) || !headerSafe(gotTag) || Bind(gotTag, gotSID) != Bind(tag, sid)) {
+		if bound && (!oneLetterTags(1).Valid(gotTag) || !headerSafe(gotTag) || Bind(gotTag, gotSID) != Bind(tag, sid)) {
 			t.Fatalf("Split(%q) = %q, %q", Bind(tag, sid), gotTag, gotSID)
 		}
 	})
 }
 
-// FuzzBindOpenPacket: unbinding what was bound gives the body back, and a body
-// that is not bound comes back byte for byte.
+// FuzzBindOpenPacket checks that removing the tag restores the body, and that a
+// body without an open packet is returned byte for byte.
 func FuzzBindOpenPacket(f *testing.F) {
 	for _, h := range readRecorded(f) {
 		f.Add(readBody(f, h.File))
@@ -103,7 +103,7 @@ func FuzzBindOpenPacket(f *testing.F) {
 		before := string(body)
 		bound, sid, ok := BindOpenPacket(body, testTag)
 		if string(body) != before {
-			t.Fatal("the body itself was changed")
+			t.Fatal("the slice of the caller was changed")
 		}
 		if !ok {
 			if string(bound) != before || sid != "" {
@@ -113,7 +113,7 @@ func FuzzBindOpenPacket(f *testing.F) {
 		}
 		packet, ok := findOpenPacket(bound)
 		if !ok || packet.SID != Bind(testTag, sid) {
-			// The one thing that can keep a bound packet from being one.
+			// With the tag, the session ID may exceed the limit.
 			if len(sid) > maxSID-len(testTag)-len(separator) {
 				return
 			}
@@ -125,19 +125,19 @@ func FuzzBindOpenPacket(f *testing.F) {
 	})
 }
 
-// unbound takes a tag off again, in the simplest way.
+// unbound removes the tag with plain slicing.
 func unbound(bound []byte, packet openPacket) string {
-	mark := testTag + separator
-	s := string(bound[:packet.sidAt]) + string(bound[packet.sidAt+len(mark):])
+	prefix := testTag + separator
+	s := string(bound[:packet.sidOffset]) + string(bound[packet.sidOffset+len(prefix):])
 	if packet.digits.present() {
-		length := packet.digits.append(nil, packet.length-len(mark))
-		s = s[:packet.digits.at] + string(length) + s[packet.digits.end:]
+		length := packet.digits.append(nil, packet.length-len(prefix))
+		s = s[:packet.digits.start] + string(length) + s[packet.digits.end:]
 	}
 	return s
 }
 
-// FuzzHandshakeRewriter: however a reply is cut into pieces, the client gets what
-// BindOpenPacket makes of it, or the reply itself.
+// FuzzHandshakeRewriter checks that the client receives the result of
+// BindOpenPacket, or the unchanged response, in whatever pieces it is written.
 func FuzzHandshakeRewriter(f *testing.F) {
 	for _, h := range readRecorded(f) {
 		f.Add(readBody(f, h.File), 200, 7, true)
@@ -146,8 +146,8 @@ func FuzzHandshakeRewriter(f *testing.F) {
 	f.Add([]byte(openBody), 404, 1, true)
 	f.Fuzz(func(t *testing.T, body []byte, status, piece int, flush bool) {
 		if status < 200 || status > 599 || status == http.StatusNoContent || status == http.StatusNotModified ||
-			piece < 1 || len(body) > maxOpen {
-			return // no reply, or one without a body, or one that is not held back
+			piece < 1 || len(body) > maxBuffered {
+			return // no valid response, or one without a body, or one that is not buffered
 		}
 		w := httptest.NewRecorder()
 		rewriter := NewHandshakeRewriter(w, always(testTag))
@@ -178,9 +178,9 @@ func FuzzHandshakeRewriter(f *testing.F) {
 	})
 }
 
-// FuzzRequestCookies: whatever a client's Cookie header holds, dropping a cookie
-// drops that one and no other byte of the others, and what a node's value was
-// prefixed with comes off again.
+// FuzzRequestCookies checks for any Cookie header that DropCookie removes that
+// cookie and no byte of the others, and that UnprefixCookie removes the tag that
+// SplitCookieValue returns.
 func FuzzRequestCookies(f *testing.F) {
 	for _, tc := range requestCookies {
 		f.Add(strings.Join(tc.lines, "\n"))
@@ -198,7 +198,7 @@ func FuzzRequestCookies(f *testing.F) {
 			return others
 		}
 		if strings.Count(lines, ";")+strings.Count(lines, "\n") >= maxCookies {
-			return // of so many, none is looked at
+			return // DropCookie does not process so many
 		}
 		header := newHeader()
 		DropCookie(header, "srv")
@@ -215,13 +215,13 @@ func FuzzRequestCookies(f *testing.F) {
 		}
 
 		header = newHeader()
-		UnprefixCookie(header, "srv", letters(1))
+		UnprefixCookie(header, "srv", oneLetterTags(1))
 		if got := cookies(header); strings.Join(got, "|") != strings.Join(want, "|") {
 			t.Fatalf("%q: unprefixed, others are %q, want %q", lines, got, want)
 		}
 		value := CookieValue(newHeader(), "srv")
-		if tag, prefixed := SplitCookie(value, letters(1)); prefixed {
-			if !headerSafe(tag) || !letters(1).Valid(tag) {
+		if tag, prefixed := SplitCookieValue(value, oneLetterTags(1)); prefixed {
+			if !headerSafe(tag) || !oneLetterTags(1).Valid(tag) {
 				t.Fatalf("%q: tag %q", lines, tag)
 			}
 			if got := CookieValue(header, "srv"); got != strings.Trim(value[len(tag)+1:], " \t") {

@@ -5,9 +5,9 @@ import (
 	"strconv"
 )
 
-// maxOpen is how much of a reply the rewriter holds back at most, in bytes. A
+// maxBuffered is how much of a reply the rewriter holds back at most, in bytes. A
 // real handshake has about a hundred.
-const maxOpen = 64 << 10
+const maxBuffered = 64 << 10
 
 // HandshakeRewriter is an [http.ResponseWriter] that holds back the reply to a handshake
 // poll until its session ID is bound. Any reply that is not a 200 with an open
@@ -26,7 +26,7 @@ type HandshakeRewriter struct {
 	// Tag is asked by Close for the upstream's tag, when a session has been
 	// opened. It gets the reply's headers, and what the open packet says. A tag
 	// that is "", or has a byte that no tag has, binds nothing.
-	Tag func(http.Header, Opened) string
+	Tag func(http.Header, Handshake) string
 
 	// Cookies are those that the reply loses, if any.
 	Cookies *HiddenCookies
@@ -50,7 +50,7 @@ type HandshakeRewriter struct {
 }
 
 // NewHandshakeRewriter returns a HandshakeRewriter in front of w.
-func NewHandshakeRewriter(w http.ResponseWriter, tag func(http.Header, Opened) string) *HandshakeRewriter {
+func NewHandshakeRewriter(w http.ResponseWriter, tag func(http.Header, Handshake) string) *HandshakeRewriter {
 	return &HandshakeRewriter{ResponseWriter: w, Tag: tag}
 }
 
@@ -79,19 +79,19 @@ func takeStatus(r *HandshakeRewriter, status int) {
 	_ = pass(r) // with nothing held back, nothing can fail
 }
 
-// mayBind reports whether headers may be those of an open packet that can be
+// canRewrite reports whether headers may be those of an open packet that can be
 // read and changed.
-func mayBind(header http.Header) bool {
+func canRewrite(header http.Header) bool {
 	if encoding := header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
 		return false
 	}
 	length, err := strconv.Atoi(header.Get("Content-Length"))
-	return err != nil || length <= maxOpen
+	return err != nil || length <= maxBuffered
 }
 
 // Write takes a part of the reply's body.
 func (r *HandshakeRewriter) Write(p []byte) (int, error) {
-	if r.fresh && stockOpen.Match(p) {
+	if r.fresh && openPacketPattern.Match(p) {
 		r.fresh = false
 		r.stock = string(p)
 		return len(p), nil
@@ -120,7 +120,7 @@ func take(r *HandshakeRewriter, p []byte) (int, error) {
 func hold(r *HandshakeRewriter, p []byte) bool {
 	r.fresh = false
 	unstock(r)
-	if len(r.held) == 0 && (!mayOpen(p[0]) || !mayBind(r.Header())) || len(r.held)+len(p) > maxOpen {
+	if len(r.held) == 0 && (!mayBeginOpenPacket(p[0]) || !canRewrite(r.Header())) || len(r.held)+len(p) > maxBuffered {
 		return false
 	}
 	r.held = append(r.held, p...)
@@ -138,7 +138,7 @@ func unstock(r *HandshakeRewriter) {
 // FlushError flushes the writer behind, for [http.ResponseController], or does
 // so later when the reply is held back.
 func (r *HandshakeRewriter) FlushError() error {
-	if r.fresh && !mayBind(r.Header()) {
+	if r.fresh && !canRewrite(r.Header()) {
 		_ = pass(r) // with nothing held back, nothing can fail
 	}
 	if !r.passing {
@@ -165,11 +165,11 @@ func (r *HandshakeRewriter) Close() (opened bool, err error) {
 	}
 	unstock(r)
 	packet, opened := findOpenPacket(r.held)
-	if !opened || !mayBind(r.Header()) {
+	if !opened || !canRewrite(r.Header()) {
 		return false, pass(r)
 	}
-	tag := r.Tag(r.Header(), packet.Opened)
-	if mayWrite(tag) {
+	tag := r.Tag(r.Header(), packet.Handshake)
+	if isSafeTag(tag) {
 		r.bind(packet, tag)
 	}
 	return true, pass(r)

@@ -15,8 +15,8 @@ const (
 )
 
 // always gives every session one tag.
-func always(tag string) func(http.Header, Opened) string {
-	return func(http.Header, Opened) string { return tag }
+func always(tag string) func(http.Header, Handshake) string {
+	return func(http.Header, Handshake) string { return tag }
 }
 
 func TestHandshakeRewriter(t *testing.T) {
@@ -103,16 +103,16 @@ func TestHandshakeRewriter(t *testing.T) {
 		{
 			name: "leaves a reply of 64 KiB and a byte",
 			reply: func(w http.ResponseWriter, _ *http.Request) {
-				write(w, openBody+strings.Repeat(" ", maxOpen+1-len(openBody)))
+				write(w, openBody+strings.Repeat(" ", maxBuffered+1-len(openBody)))
 			},
-			tag: testTag, status: 200, body: openBody + strings.Repeat(" ", maxOpen+1-len(openBody)),
+			tag: testTag, status: 200, body: openBody + strings.Repeat(" ", maxBuffered+1-len(openBody)),
 		},
 		{
 			name: "binds a reply of 64 KiB",
 			reply: func(w http.ResponseWriter, _ *http.Request) {
-				write(w, openBody+strings.Repeat(" ", maxOpen-len(openBody)))
+				write(w, openBody+strings.Repeat(" ", maxBuffered-len(openBody)))
 			},
-			tag: testTag, status: 200, body: boundBody + strings.Repeat(" ", maxOpen-len(openBody)), opened: true, sid: "abc",
+			tag: testTag, status: 200, body: boundBody + strings.Repeat(" ", maxBuffered-len(openBody)), opened: true, sid: "abc",
 		},
 		{
 			name:   "adds nothing to a reply without a body",
@@ -126,8 +126,8 @@ func TestHandshakeRewriter(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			w := httptest.NewRecorder()
 			var sid string
-			rewriter := NewHandshakeRewriter(w, func(_ http.Header, opened Opened) string {
-				sid = opened.SID
+			rewriter := NewHandshakeRewriter(w, func(_ http.Header, handshake Handshake) string {
+				sid = handshake.SID
 				return tc.tag
 			})
 			tc.reply(rewriter, nil)
@@ -184,7 +184,7 @@ func TestHandshakeRewriterHoldsBackWhatMayOpenASession(t *testing.T) {
 }
 
 func TestHandshakeRewriterStreamsWhatCannotOpenASession(t *testing.T) {
-	// A compiled writer: under Yaegi, nothing sees Flush on a type of ours.
+	// A compiled writer: under Yaegi, nothing sees Flush on a type of isEngineIO.
 	w := httptest.NewRecorder()
 	rewriter := NewHandshakeRewriter(w, always(testTag))
 	write(rewriter, "data: 1\n\n")
@@ -208,9 +208,9 @@ func TestHandshakeRewriterStreamsAnEndlessReply(t *testing.T) {
 	w := &spy{ResponseRecorder: httptest.NewRecorder()}
 	rewriter := NewHandshakeRewriter(w, always(testTag))
 	piece := strings.Repeat("1", 1000)
-	for sent := 0; sent < 10*maxOpen; sent += len(piece) {
+	for sent := 0; sent < 10*maxBuffered; sent += len(piece) {
 		write(rewriter, piece)
-		if behind := sent + len(piece) - w.Body.Len(); behind > maxOpen {
+		if behind := sent + len(piece) - w.Body.Len(); behind > maxBuffered {
 			t.Fatalf("%d bytes are held back", behind)
 		}
 	}
@@ -238,7 +238,7 @@ func TestHandshakeRewriterReportsAWriterThatFails(t *testing.T) {
 
 func TestHandshakeRewriterAsksForTheTagWithTheHeaders(t *testing.T) {
 	w := httptest.NewRecorder()
-	rewriter := NewHandshakeRewriter(w, func(h http.Header, _ Opened) string { return h.Get("X-Tag") })
+	rewriter := NewHandshakeRewriter(w, func(h http.Header, _ Handshake) string { return h.Get("X-Tag") })
 	rewriter.Header().Set("X-Tag", testTag)
 	write(rewriter, openBody)
 	if _, err := rewriter.Close(); err != nil || w.Body.String() != boundBody {

@@ -7,14 +7,14 @@ import (
 	"unicode/utf8"
 )
 
-// jsonpHead begins a JSONP reply:
+// jsonpHead is the start of a JSONP response:
 //
-//	___eio[<n>]("<payload, as a JavaScript string>");
+//	___eio[<n>]("<payload as a JavaScript string>");
 const jsonpHead = "___eio["
 
-// findInJSONP finds the session ID in a JSONP reply. The payload is a string
-// in the script, so the session ID is a string within a string, and each
-// offset in the payload has to be found again in the script.
+// findInJSONP finds the open packet in a JSONP response. The payload is a string
+// literal in the script, so each offset in the payload has to be converted to an
+// offset in the script.
 func findInJSONP(script []byte) (openPacket, bool) {
 	call := bytes.Index(script, []byte(`]("`))
 	if !bytes.HasPrefix(script, []byte(jsonpHead)) || call < 0 || !utf8.Valid(script) {
@@ -33,27 +33,28 @@ func findInJSONP(script []byte) (openPacket, bool) {
 	}
 
 	if strings.HasPrefix(payload, string(rune(binaryString))) {
-		return openPacket{}, false // binary framing is not for scripts
+		return openPacket{}, false // JSONP does not use binary framing
 	}
 	packet, ok := findInPayload([]byte(payload))
 	if !ok {
 		return openPacket{}, false
 	}
-	text := script[literal+1:] // behind the opening quotation mark
-	packet.sidAt = literal + 1 + escapedOffset(text, packet.sidAt)
+	text := script[literal+1:] // after the opening quotation mark
+	packet.sidOffset = literal + 1 + escapedOffset(text, packet.sidOffset)
 	if packet.digits.present() {
-		// They come first. Nobody escapes them, so they stand as they are.
+		// The digits come first. No server escapes them, so their offsets are the
+		// same in the script.
 		if escapedOffset(text, packet.digits.end) != packet.digits.end {
 			return openPacket{}, false
 		}
-		packet.digits.at += literal + 1
+		packet.digits.start += literal + 1
 		packet.digits.end += literal + 1
 	}
 	return packet, true
 }
 
-// escapedOffset returns where the byte that stands at an offset of a string
-// stands in the string's escaped form, which is well-formed.
+// escapedOffset converts an offset in a string to the offset of the same byte in
+// the escaped form of the string, which must be well-formed.
 func escapedOffset(escaped []byte, offset int) int {
 	at := 0
 	for decoded := 0; decoded < offset; {
@@ -63,7 +64,7 @@ func escapedOffset(escaped []byte, offset int) int {
 		}
 		var s string
 		if width > 1 {
-			// The string was decoded whole before, so its parts do decode.
+			// The caller has decoded the whole string, so this part is valid.
 			_ = json.Unmarshal([]byte(`"`+string(escaped[at:at+width])+`"`), &s)
 			decoded += len(s)
 		} else {
@@ -74,8 +75,8 @@ func escapedOffset(escaped []byte, offset int) int {
 	return at
 }
 
-// escapeWidth returns the length of the escape that escaped begins with: two
-// bytes, six for a code unit, twelve for a surrogate pair.
+// escapeWidth returns the length in bytes of the escape at the start of escaped:
+// 2, or 6 for a code unit, or 12 for a surrogate pair.
 func escapeWidth(escaped []byte) int {
 	const unit = len(`\u0000`)
 	switch {
@@ -88,7 +89,7 @@ func escapeWidth(escaped []byte) int {
 	}
 }
 
-// isSurrogatePair reports whether two \u escapes make one character.
+// isSurrogatePair reports whether two \u escapes encode a single character.
 func isSurrogatePair(escapes []byte) bool {
 	if escapes[6] != '\\' || escapes[7] != 'u' {
 		return false

@@ -6,22 +6,22 @@ import (
 )
 
 func TestLifetime(t *testing.T) {
-	const usual = 45 * time.Second
+	const defaults = 45 * time.Second
 	cases := []struct {
 		name, body string
 		want       time.Duration
 	}{
-		{"stock", `0{"sid":"a","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}`, usual},
-		{"stock, with other numbers", `0{"sid":"a","upgrades":["websocket"],"pingInterval":300,"pingTimeout":200}`, 500 * time.Millisecond},
+		{"Engine.IO 4", `0{"sid":"a","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}`, defaults},
+		{"other numbers", `0{"sid":"a","upgrades":["websocket"],"pingInterval":300,"pingTimeout":200}`, 500 * time.Millisecond},
 		{"Engine.IO 3", `45:0{"sid":"a","pingInterval":1,"pingTimeout":2}`, 3 * time.Millisecond},
 		{"JSONP", `___eio[0]("0{\"sid\":\"a\",\"pingInterval\":1000,\"pingTimeout\":2000}");`, 3 * time.Second},
 		{"another order, and spaces", `0{"pingTimeout" : 5e3, "sid":"a", "pingInterval" : 1000.5}`, 6000500 * time.Microsecond},
-		{"none", `0{"sid":"a"}`, usual},
-		{"only one", `0{"sid":"a","pingTimeout":5000}`, 30 * time.Second},
-		{"texts", `0{"sid":"a","pingTimeout":"5000","pingInterval":"x"}`, usual},
-		{"zero and less", `0{"sid":"a","pingTimeout":0,"pingInterval":-1}`, usual},
-		{"longer than any timer", `0{"sid":"a","pingTimeout":1e300,"pingInterval":99999999999}`, usual},
-		{"no numbers at all", `0{"sid":"a","pingTimeout":null,"pingInterval":{"sid":1}}`, usual},
+		{"no fields", `0{"sid":"a"}`, defaults},
+		{"only one field", `0{"sid":"a","pingTimeout":5000}`, 30 * time.Second},
+		{"strings", `0{"sid":"a","pingTimeout":"5000","pingInterval":"x"}`, defaults},
+		{"zero and negative", `0{"sid":"a","pingTimeout":0,"pingInterval":-1}`, defaults},
+		{"longer than the longest timer", `0{"sid":"a","pingTimeout":1e300,"pingInterval":99999999999}`, defaults},
+		{"other types", `0{"sid":"a","pingTimeout":null,"pingInterval":{"sid":1}}`, defaults},
 	}
 	for _, tc := range cases {
 		packet, ok := findOpenPacket([]byte(tc.body))

@@ -2,29 +2,29 @@ package core
 
 import "fmt"
 
-// Mode says how the upstreams of sessions are remembered.
+// Mode is how the proxy remembers the upstream of a session.
 type Mode string
 
 // The modes. The empty Mode is [ModeAuto].
 const (
-	// ModeAuto is ModeTag for Engine.IO 4, where the session ID is the
-	// transport's own affair, and ModeLearn for Engine.IO 3, where the
-	// application sees the session ID as its socket.id on both sides, and a
-	// tag would make the two differ.
+	// ModeAuto is ModeTag for Engine.IO 4 and ModeLearn for Engine.IO 3. In
+	// Engine.IO 3 the session ID is also the socket.id that the application
+	// sees, on the client and on the server, and a tag would make the two differ.
 	ModeAuto Mode = "auto"
 
-	// ModeTag puts a tag into the session ID that the client sees.
+	// ModeTag adds a tag to the session ID that the client sees.
 	ModeTag Mode = "tag"
 
-	// ModeLearn leaves the session ID as it is, and remembers it: see
-	// [Sessions].
+	// ModeLearn leaves the session ID unchanged and remembers its upstream in
+	// the proxy. See [Sessions].
 	ModeLearn Mode = "learn"
 
 	// ModeOff does neither.
 	ModeOff Mode = "off"
 )
 
-// ParseMode reads a mode from a configuration.
+// ParseMode parses a mode from a configuration. It returns an error for any
+// value other than auto, tag, learn, off and the empty string.
 func ParseMode(s string) (Mode, error) {
 	switch mode := Mode(s); mode {
 	case "":
@@ -32,21 +32,22 @@ func ParseMode(s string) (Mode, error) {
 	case ModeAuto, ModeTag, ModeLearn, ModeOff:
 		return mode, nil
 	default:
-		return "", fmt.Errorf("unknown sid mode %q: want auto, tag, learn or off", s)
+		return "", fmt.Errorf("unknown sid mode %q: must be auto, tag, learn or off", s)
 	}
 }
 
-// Tags reports whether sessions of an Engine.IO version get a tag.
+// Tags reports whether the mode adds a tag to the session IDs of an Engine.IO
+// version.
 func (m Mode) Tags(version int) bool {
 	return m == ModeTag || m == ModeAuto && version == 4
 }
 
-// Learns reports whether sessions of an Engine.IO version are learned.
+// Learns reports whether the mode learns the sessions of an Engine.IO version.
 func (m Mode) Learns(version int) bool {
 	return m == ModeLearn || m == ModeAuto && version == 3
 }
 
-// MayLearn reports whether sessions of any version are learned.
+// MayLearn reports whether the mode learns the sessions of any version.
 func (m Mode) MayLearn() bool {
 	return m == ModeLearn || m == ModeAuto
 }

@@ -7,45 +7,46 @@ import (
 )
 
 const (
-	// openType is the packet type of an open packet, "0" in both protocols.
+	// openType is the packet type of an open packet in both protocol versions.
 	openType = '0'
 
-	// recordSeparator stands between the packets of an Engine.IO 4 payload.
+	// recordSeparator separates the packets of an Engine.IO 4 payload.
 	recordSeparator = 0x1e
 )
 
-// Opened is what an open packet says of the session that it opens.
-type Opened struct {
-	// SID is the session ID, decoded, as the node gave it.
+// Handshake is the content of an open packet, as far as this package needs it.
+type Handshake struct {
+	// SID is the session ID that the upstream sent, decoded from JSON.
 	SID string
 
-	// Lifetime is how long the session lives without a sign of life: its
-	// pingInterval and its pingTimeout.
+	// Lifetime is how long the session lives without a packet from the client:
+	// pingInterval plus pingTimeout. Where the packet has no valid value, it is
+	// Engine.IO's default, 25 s and 20 s.
 	Lifetime time.Duration
 }
 
-// openPacket is what an open packet says, and where the session ID stands in a
-// handshake's body. Offsets count bytes of the body.
+// openPacket is an open packet in the body of a handshake response. Offsets are
+// in bytes from the start of the body.
 type openPacket struct {
-	Opened
+	Handshake
 
-	// sidAt is the offset of the first byte of the session ID, behind the
-	// quotation mark that opens its JSON string.
-	sidAt int
+	// sidOffset is the offset of the first byte of the session ID, after the
+	// opening quotation mark of its JSON string.
+	sidOffset int
 
-	// length is the packet's length as an Engine.IO 3 payload gives it, and
-	// digits how it is written there. Engine.IO 4 has none of it.
+	// length is the packet's length as given in an Engine.IO 3 payload, and digits
+	// is how it is written there. In Engine.IO 4 both are zero.
 	length int
-	digits digits
+	digits lengthDigits
 }
 
-// BindOpenPacket puts a tag in front of the session ID in a handshake's body,
-// and corrects the packet's length where the encoding has one. It reads the
-// payload encodings of [Engine.IO 4], plain, and of [Engine.IO 3], string and
-// binary, and both as JSONP. It returns the new body and the session ID as the
-// node gave it, decoded. It reports false, and returns body, when that does not
-// begin with a whole open packet, or the session ID is empty, over 256 bytes
-// long, or in there twice.
+// BindOpenPacket prefixes the session ID in the body of a handshake response with
+// a tag, and corrects the packet's length where the encoding has one. It supports
+// the payload encodings of [Engine.IO 4], of [Engine.IO 3], string and binary,
+// and JSONP of both. It returns the new body and the session ID that the upstream
+// sent. It returns body unchanged and false if body does not begin with a
+// complete open packet, or if the session ID is empty, longer than 256 bytes, or
+// occurs twice.
 //
 // [Engine.IO 4]: https://github.com/socketio/engine.io-protocol/tree/v4#packet-encoding
 // [Engine.IO 3]: https://github.com/socketio/engine.io-protocol/tree/v3#encoding
@@ -57,34 +58,34 @@ func BindOpenPacket(body []byte, tag string) (bound []byte, sid string, ok bool)
 	return packet.bind(body, tag), packet.SID, true
 }
 
-// bind returns a copy of the body that p was found in, with the session ID
-// bound.
+// bind returns a copy of body, which p was found in, with a tag added to the
+// session ID.
 func (p openPacket) bind(body []byte, tag string) []byte {
-	mark := tag + separator
-	bound := make([]byte, 0, len(body)+len(mark)+1) // a length may gain a digit
+	prefix := tag + separator
+	bound := make([]byte, 0, len(body)+len(prefix)+1) // the length may gain a digit
 	from := 0
 	if p.digits.present() {
-		bound = append(bound, body[:p.digits.at]...)
-		bound = p.digits.append(bound, p.length+len(mark))
+		bound = append(bound, body[:p.digits.start]...)
+		bound = p.digits.append(bound, p.length+len(prefix))
 		from = p.digits.end
 	}
-	bound = append(bound, body[from:p.sidAt]...)
-	bound = append(bound, mark...)
-	return append(bound, body[p.sidAt:]...)
+	bound = append(bound, body[from:p.sidOffset]...)
+	bound = append(bound, prefix...)
+	return append(bound, body[p.sidOffset:]...)
 }
 
-// mayOpen reports whether a body that begins with this byte can begin with an
-// open packet.
-func mayOpen(first byte) bool {
+// mayBeginOpenPacket reports whether a body whose first byte is this one may begin
+// with an open packet.
+func mayBeginOpenPacket(first byte) bool {
 	return first >= '0' && first <= '9' || first == binaryString || first == jsonpHead[0]
 }
 
-// findOpenPacket finds the session ID in a handshake's body of any encoding, if
-// it is one that can be bound.
+// findOpenPacket finds the open packet at the start of a body of any encoding. It
+// reports false if there is none whose session ID can be bound.
 func findOpenPacket(body []byte) (packet openPacket, ok bool) {
 	switch {
-	case stockOpen.Match(body):
-		return findInStock(body), true
+	case openPacketPattern.Match(body):
+		return readMatchedPacket(body), true
 	case len(body) > 0 && body[0] == jsonpHead[0]:
 		packet, ok = findInJSONP(body)
 	default:
@@ -93,12 +94,13 @@ func findOpenPacket(body []byte) (packet openPacket, ok bool) {
 	return packet, ok && packet.SID != "" && len(packet.SID) <= maxSID
 }
 
-// findInPayload finds the session ID in a payload of either protocol. An
-// Engine.IO 3 payload begins with a length, which is never "0" for an open
-// packet; an Engine.IO 4 one with the packet itself.
+// findInPayload finds the open packet at the start of a payload of either
+// protocol version. An Engine.IO 3 payload begins with the packet's length, which
+// never begins with "0" for an open packet. An Engine.IO 4 payload begins with
+// the packet itself.
 func findInPayload(payload []byte) (openPacket, bool) {
 	if len(payload) == 0 || payload[0] != openType {
-		return findFramed(payload)
+		return findInV3Payload(payload)
 	}
 	packet, end, ok := findInPacket(payload)
 	if !ok || end < len(payload) && payload[end] != recordSeparator {
@@ -107,8 +109,8 @@ func findInPayload(payload []byte) (openPacket, bool) {
 	return packet, true
 }
 
-// findInPacket finds the session ID in the packet that data begins with. It
-// returns the offset behind the packet.
+// findInPacket parses the open packet at the start of data. It returns the offset
+// after the packet.
 func findInPacket(data []byte) (packet openPacket, end int, ok bool) {
 	if len(data) == 0 || data[0] != openType {
 		return openPacket{}, 0, false
@@ -139,18 +141,18 @@ func findInPacket(data []byte) (packet openPacket, end int, ok bool) {
 		colon := int(dec.InputOffset())
 		value, err := dec.Token()
 		sid, isString := value.(string)
-		if err != nil || !isString || packet.sidAt > 0 {
+		if err != nil || !isString || packet.sidOffset > 0 {
 			return openPacket{}, 0, false
 		}
 		packet.SID = sid
-		// Only space and the colon can stand before the value's own mark.
-		packet.sidAt = 1 + colon + bytes.IndexByte(text[colon:], '"') + 1
+		// Only white space and the colon can precede the value's quotation mark.
+		packet.sidOffset = 1 + colon + bytes.IndexByte(text[colon:], '"') + 1
 	}
-	if _, err := dec.Token(); err != nil || packet.sidAt == 0 {
+	if _, err := dec.Token(); err != nil || packet.sidOffset == 0 {
 		return openPacket{}, 0, false
 	}
 	packet.Lifetime = lifetime(string(interval), string(timeout))
 	end = 1 + int(dec.InputOffset())
-	rest := bytes.TrimLeft(data[end:], " \t\r\n") // JSON allows space behind it
+	rest := bytes.TrimLeft(data[end:], " \t\r\n") // JSON allows white space after it
 	return packet, len(data) - len(rest), true
 }

@@ -51,7 +51,7 @@ func readBody(tb testing.TB, name string) []byte {
 func TestBindRecordedHandshakes(t *testing.T) {
 	for _, h := range readRecorded(t) {
 		h := h
-		t.Run(h.Server+" answers "+h.Query+" as in "+h.File, func(t *testing.T) {
+		t.Run(h.File+" from "+h.Server+" for "+h.Query, func(t *testing.T) {
 			body := readBody(t, h.File)
 			before := string(body)
 			bound, sid, ok := BindOpenPacket(body, testTag)
@@ -59,7 +59,7 @@ func TestBindRecordedHandshakes(t *testing.T) {
 				t.Fatalf("BindOpenPacket: sid %q, %v, want %q", sid, ok, h.SID)
 			}
 			if string(body) != before {
-				t.Error("the body itself was changed")
+				t.Error("the slice of the caller was changed")
 			}
 			want := strings.Replace(before, h.SID, testTag+"."+h.SID, 1)
 			want = lengthen(t, h.Encoding, want)
@@ -70,8 +70,8 @@ func TestBindRecordedHandshakes(t *testing.T) {
 	}
 }
 
-// lengthen adds the length of a tag and its separator to the length that the
-// first packet of a body has in front of it, by the simplest means.
+// lengthen adds the length of a tag and its separator to the length of the first
+// packet, with plain string replacement.
 func lengthen(t *testing.T, encoding, body string) string {
 	t.Helper()
 	replace := func(from, to string) string {
@@ -97,23 +97,23 @@ func lengthen(t *testing.T, encoding, body string) string {
 	return body
 }
 
-func TestBindHandMadeHandshakes(t *testing.T) {
-	const mark = testTag + "."
+func TestBindUnusualHandshakes(t *testing.T) {
+	const prefix = testTag + "."
 	cases := []struct{ name, body, want, sid string }{
-		{"the smallest", `0{"sid":"a"}`, `0{"sid":"` + mark + `a"}`, "a"},
-		{"spaces", "0 {\n \"sid\" : \"a\" , \"upgrades\" : [ ] } \n", "0 {\n \"sid\" : \"" + mark + "a\" , \"upgrades\" : [ ] } \n", "a"},
-		{"another key order", `0{"pingTimeout":1,"upgrades":["websocket"],"sid":"a"}`, `0{"pingTimeout":1,"upgrades":["websocket"],"sid":"` + mark + `a"}`, "a"},
-		{"a sid deeper down comes first", `0{"x":{"sid":"no"},"y":[{"sid":"no"}],"sid":"a"}`, `0{"x":{"sid":"no"},"y":[{"sid":"no"}],"sid":"` + mark + `a"}`, "a"},
-		{"a key that reads like a sid", `0{"x":"\"sid\":\"no\"","sid":"a"}`, `0{"x":"\"sid\":\"no\"","sid":"` + mark + `a"}`, "a"},
-		{"an escaped key", `0{"\u0073id":"a"}`, `0{"\u0073id":"` + mark + `a"}`, "a"},
-		{"an escaped sid", `0{"sid":"\u0061\/\"b"}`, `0{"sid":"` + mark + `\u0061\/\"b"}`, `a/"b`},
-		{"two open packets", "0{\"sid\":\"a\"}\x1e0{\"sid\":\"b\"}", "0{\"sid\":\"" + mark + "a\"}\x1e0{\"sid\":\"b\"}", "a"},
-		{"invalid UTF-8 beside the sid", "0{\"x\":\"\xff\",\"sid\":\"a\"}", "0{\"x\":\"\xff\",\"sid\":\"" + mark + "a\"}", "a"},
-		{"invalid UTF-8 in another packet", "0{\"sid\":\"a\"}\x1e4\xff\xfe", "0{\"sid\":\"" + mark + "a\"}\x1e4\xff\xfe", "a"},
-		{"a length in UTF-16 code units", `21:0{"sid":"a","x":"😀"}2:40`, `33:0{"sid":"` + mark + `a","x":"😀"}2:40`, "a"},
-		{"a length that gains a digit", `98:0{"sid":"a","x":"` + strings.Repeat("x", 79) + `"}`, `110:0{"sid":"` + mark + `a","x":"` + strings.Repeat("x", 79) + `"}`, "a"},
-		{"JSONP without an index", `___eio[]("0{\"sid\":\"a\"}");`, `___eio[]("0{\"sid\":\"` + mark + `a\"}");`, "a"},
-		{"JSONP full of escapes", `___eio[0]("\u0030{\"\ud83d\ude00\":\"\ud83d\",\"sid\":\"a\"}")`, `___eio[0]("\u0030{\"\ud83d\ude00\":\"\ud83d\",\"sid\":\"` + mark + `a\"}")`, "a"},
+		{"the smallest", `0{"sid":"a"}`, `0{"sid":"` + prefix + `a"}`, "a"},
+		{"spaces", "0 {\n \"sid\" : \"a\" , \"upgrades\" : [ ] } \n", "0 {\n \"sid\" : \"" + prefix + "a\" , \"upgrades\" : [ ] } \n", "a"},
+		{"another key order", `0{"pingTimeout":1,"upgrades":["websocket"],"sid":"a"}`, `0{"pingTimeout":1,"upgrades":["websocket"],"sid":"` + prefix + `a"}`, "a"},
+		{"a nested sid first", `0{"x":{"sid":"no"},"y":[{"sid":"no"}],"sid":"a"}`, `0{"x":{"sid":"no"},"y":[{"sid":"no"}],"sid":"` + prefix + `a"}`, "a"},
+		{"a value that contains a sid", `0{"x":"\"sid\":\"no\"","sid":"a"}`, `0{"x":"\"sid\":\"no\"","sid":"` + prefix + `a"}`, "a"},
+		{"an escaped key", `0{"\u0073id":"a"}`, `0{"\u0073id":"` + prefix + `a"}`, "a"},
+		{"an escaped sid", `0{"sid":"\u0061\/\"b"}`, `0{"sid":"` + prefix + `\u0061\/\"b"}`, `a/"b`},
+		{"two open packets", "0{\"sid\":\"a\"}\x1e0{\"sid\":\"b\"}", "0{\"sid\":\"" + prefix + "a\"}\x1e0{\"sid\":\"b\"}", "a"},
+		{"invalid UTF-8 beside the sid", "0{\"x\":\"\xff\",\"sid\":\"a\"}", "0{\"x\":\"\xff\",\"sid\":\"" + prefix + "a\"}", "a"},
+		{"invalid UTF-8 in another packet", "0{\"sid\":\"a\"}\x1e4\xff\xfe", "0{\"sid\":\"" + prefix + "a\"}\x1e4\xff\xfe", "a"},
+		{"a length in UTF-16 code units", `21:0{"sid":"a","x":"😀"}2:40`, `33:0{"sid":"` + prefix + `a","x":"😀"}2:40`, "a"},
+		{"a length that gains a digit", `98:0{"sid":"a","x":"` + strings.Repeat("x", 79) + `"}`, `110:0{"sid":"` + prefix + `a","x":"` + strings.Repeat("x", 79) + `"}`, "a"},
+		{"JSONP without an index", `___eio[]("0{\"sid\":\"a\"}");`, `___eio[]("0{\"sid\":\"` + prefix + `a\"}");`, "a"},
+		{"JSONP full of escapes", `___eio[0]("\u0030{\"\ud83d\ude00\":\"\ud83d\",\"sid\":\"a\"}")`, `___eio[0]("\u0030{\"\ud83d\ude00\":\"\ud83d\",\"sid\":\"` + prefix + `a\"}")`, "a"},
 	}
 	for _, tc := range cases {
 		tc := tc
@@ -126,32 +126,32 @@ func TestBindHandMadeHandshakes(t *testing.T) {
 	}
 }
 
-func TestWhatIsNotAnOpenPacketStays(t *testing.T) {
+func TestBindOpenPacketKeepsOtherBodies(t *testing.T) {
 	whole := `0{"sid":"a"}`
 	cases := []struct{ name, body string }{
-		{"nothing", ""},
+		{"an empty body", ""},
 		{"another packet", `2probe`},
 		{"an error", `{"code":0,"message":"Transport unknown"}`},
 		{"a page", "<!doctype html>"},
 		{"no sid", `0{"upgrades":[]}`},
 		{"an empty sid", `0{"sid":""}`},
 		{"an over-long sid", `0{"sid":"` + strings.Repeat("x", maxSID+1) + `"}`},
-		{"a sid that is no string", `0{"sid":1}`},
+		{"a sid that is not a string", `0{"sid":1}`},
 		{"a sid twice", `0{"sid":"a","sid":"b"}`},
 		{"a list", `0["sid","a"]`},
 		{"a type alone", `0`},
 		{"broken JSON", `0{"sid":"a",}`},
-		{"something behind the packet", whole + "x"},
-		{"a length that is short", `11:` + whole},
-		{"a length that is long", `13:` + whole},
-		{"a length that ends elsewhere", `14:` + whole + `2:40`},
+		{"a byte after the packet", whole + "x"},
+		{"a length that is too small", `11:` + whole},
+		{"a length that is too large", `13:` + whole},
+		{"a length that includes part of the next packet", `14:` + whole + `2:40`},
 		{"a length in the middle of a character", `18:0{"sid":"a","x":"😀"}`},
 		{"a length of zero", `0:` + whole},
-		{"a length with a zero in front", `012:` + whole},
+		{"a length with a leading zero", `012:` + whole},
 		{"a length without end", "9999999999:" + whole},
 		{"digits only", "123"},
 		{"a binary length without digits", "\x00\xff" + whole},
-		{"a binary length that is no digit", "\x00\x0a\xff" + whole},
+		{"a binary length with an invalid digit", "\x00\x0a\xff" + whole},
 		{"a binary packet of bytes", "\x01\x01\x02\xff" + whole},
 		{"binary framing cut off", "\x00\x01\x02"},
 		{"JSONP without a call", `___eio[0]`},
@@ -178,10 +178,10 @@ func TestWhatIsNotAnOpenPacketStays(t *testing.T) {
 	}
 }
 
-func TestBindOpenPacketOf64KiB(t *testing.T) {
-	body := `0{"sid":"a","x":"` + strings.Repeat("x", maxOpen) + `"}`
+func TestBindOpenPacketHasNoLimit(t *testing.T) {
+	body := `0{"sid":"a","x":"` + strings.Repeat("x", maxBuffered) + `"}`
 	if _, _, ok := BindOpenPacket([]byte(body), testTag); !ok {
-		t.Error("only the rewriter has a limit, not the packet")
+		t.Error("BindOpenPacket has a limit, which only the rewriter should have")
 	}
 }
 

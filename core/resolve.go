@@ -57,7 +57,7 @@ func Resolve(req Request, mode Mode, form TagForm, sessions *Share, known func(t
 			return ReasonTag, tag
 		}
 	case mode.Learns(req.Version):
-		return resolveLearned(req.ID(), form, sessions, known)
+		return resolveLearned(req.DecodedSID(), form, sessions, known)
 	default:
 		return "", ""
 	}

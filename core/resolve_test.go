@@ -8,9 +8,9 @@ import (
 
 func TestResolve(t *testing.T) {
 	sessions := NewSessions(10).NewShare()
-	sessions.Learn(Opened{SID: "known", Lifetime: time.Hour}, "L")
-	sessions.Learn(Opened{SID: "a+b", Lifetime: time.Hour}, "L")
-	sessions.Learn(Opened{SID: "T.known", Lifetime: time.Hour}, "L")
+	sessions.Learn(Handshake{SID: "known", Lifetime: time.Hour}, "L")
+	sessions.Learn(Handshake{SID: "a+b", Lifetime: time.Hour}, "L")
+	sessions.Learn(Handshake{SID: "T.known", Lifetime: time.Hour}, "L")
 	cases := []struct {
 		name, query string
 		mode        Mode
@@ -38,7 +38,7 @@ func TestResolve(t *testing.T) {
 	}
 	for _, tc := range cases {
 		req, _ := ParseRequest(tc.query)
-		if reason, tag := Resolve(req, tc.mode, letters(1), sessions, nil); reason != tc.reason || tag != tc.tag {
+		if reason, tag := Resolve(req, tc.mode, oneLetterTags(1), sessions, nil); reason != tc.reason || tag != tc.tag {
 			t.Errorf("%s: got %q, tag %q, want %q, %q", tc.name, reason, tag, tc.reason, tc.tag)
 		}
 	}
@@ -47,8 +47,8 @@ func TestResolve(t *testing.T) {
 func TestResolveTellsKnownTagsFromOthers(t *testing.T) {
 	sessions := NewSessions(10).NewShare()
 	for _, tag := range []string{"K", "O"} {
-		sessions.Learn(Opened{SID: "of" + tag, Lifetime: time.Hour}, tag)
-		sessions.Learn(Opened{SID: "both", Lifetime: time.Hour}, tag)
+		sessions.Learn(Handshake{SID: "of" + tag, Lifetime: time.Hour}, tag)
+		sessions.Learn(Handshake{SID: "both", Lifetime: time.Hour}, tag)
 	}
 	known := func(tag string) bool { return tag == "K" }
 	cases := []struct {
@@ -66,7 +66,7 @@ func TestResolveTellsKnownTagsFromOthers(t *testing.T) {
 	}
 	for _, tc := range cases {
 		req, _ := ParseRequest(tc.query)
-		if reason, tag := Resolve(req, tc.mode, letters(1), sessions, known); reason != tc.reason || tag != tc.tag {
+		if reason, tag := Resolve(req, tc.mode, oneLetterTags(1), sessions, known); reason != tc.reason || tag != tc.tag {
 			t.Errorf("%s: got %q, tag %q, want %q, %q", tc.name, reason, tag, tc.reason, tc.tag)
 		}
 	}
@@ -77,15 +77,15 @@ func TestResolveDoesNotRenewASessionOfAnUpstreamThatIsGone(t *testing.T) {
 	var clock time.Duration
 	table.now = func() time.Duration { return clock }
 	sessions := table.NewShare()
-	sessions.Learn(Opened{SID: "a", Lifetime: time.Minute}, "O")
+	sessions.Learn(Handshake{SID: "a", Lifetime: time.Minute}, "O")
 	req, _ := ParseRequest("EIO=4&sid=a")
 	none := func(string) bool { return false }
 	clock += time.Minute - 1
-	if reason, _ := Resolve(req, ModeLearn, letters(1), sessions, none); reason != ReasonUpstreamGone {
+	if reason, _ := Resolve(req, ModeLearn, oneLetterTags(1), sessions, none); reason != ReasonUpstreamGone {
 		t.Errorf("before its expiry: got %q, want %q", reason, ReasonUpstreamGone)
 	}
 	clock++
-	if reason, _ := Resolve(req, ModeLearn, letters(1), sessions, none); reason != ReasonUnknownSession {
+	if reason, _ := Resolve(req, ModeLearn, oneLetterTags(1), sessions, none); reason != ReasonUnknownSession {
 		t.Errorf("after its expiry: got %q, want %q", reason, ReasonUnknownSession)
 	}
 }

@@ -6,76 +6,76 @@ import (
 	"time"
 )
 
-// DefaultMaxSessions is how many sessions are remembered unless a configuration
-// says otherwise.
+// DefaultMaxSessions is the default maximum number of learned sessions.
 const DefaultMaxSessions = 1_000_000
 
 const (
-	// maxSameSID is how many sessions of one ID are told apart by their
-	// upstreams' tags. Nodes that number their sessions have the same IDs.
-	maxSameSID = 4
+	// maxPerSID is the maximum number of sessions with the same ID. Nodes that
+	// number their sessions give the same IDs. The tags of their upstreams tell
+	// such sessions apart.
+	maxPerSID = 4
 
-	// tidyStep is how many entries a call removes at most beside its own work,
-	// so that nobody has to wait for it.
-	tidyStep = 4
+	// cleanupBatch is the maximum number of other sessions that a call removes, so
+	// that no call takes long.
+	cleanupBatch = 4
 )
 
-// Sessions remembers for learned sessions the tag of the upstream that opened
-// each. An entry lives as long as the session does without a sign of life,
-// which is the pingInterval and the pingTimeout of its own handshake, and every
-// use renews it. The table is bounded: a new entry in a full table takes the
-// place of the one nearest its expiry, in the share that has the most. So a
-// share that has no more than its part of the table loses nothing to others.
+// Sessions is a table of learned sessions: it maps session IDs to the tags of
+// their upstreams. A session expires when it has not been used for its lifetime,
+// the pingInterval plus pingTimeout of its own handshake. The size of the table is
+// limited. When it is full, a new session evicts the one nearest its expiry from
+// the largest [Share], so a share that is no larger than an equal part of the
+// table loses nothing to the others.
 //
 // It is safe for concurrent use.
 type Sessions struct {
-	// now is the clock: the time since any fixed moment. It never jumps.
+	// now returns the time since any fixed moment, from a monotonic clock.
 	now func() time.Duration
 
 	mu      sync.Mutex
-	max     int
+	limit   int
 	count   int
-	dropped uint64
-	// entries has the place of each session in its queue, by its ID. Sessions of
-	// one ID follow one another.
-	entries map[string]*list.Element
-	// shares has the shares that have sessions, as *Share. The last one is the
-	// one that was tidied last. Lists are what Yaegi can hold of a type that
-	// refers to this one.
+	evicted uint64
+	// bySID has the first session of each ID. The others follow in session.next.
+	bySID map[string]*list.Element
+	// shares has the shares that have sessions, as *Share. The last one is the one
+	// whose expired sessions were removed last. It is a list because Yaegi supports
+	// no other collection of a type that refers back to this one.
 	shares *list.List
-	// largest is the place of the share that a session was dropped from last, or
-	// nil.
+	// largest is the element in shares of the share that a session was last evicted
+	// from, or nil.
 	largest *list.Element
 }
 
-// learned is an entry of Sessions.
-type learned struct {
+// session is a session in the table, the value of an element of a queue.
+type session struct {
 	sid, tag string
 	lifetime time.Duration
 	expiry   time.Duration
 	share    *Share
-	// same is the place of another session of the same ID.
-	same *list.Element
+	// next is another session with the same ID, or nil.
+	next *list.Element
 }
 
-// NewSessions returns a table with room for so many sessions, at least one.
-func NewSessions(most int) *Sessions {
+// NewSessions returns a table for at most limit sessions. The limit must be at
+// least 1.
+func NewSessions(limit int) *Sessions {
 	start := time.Now()
 	return &Sessions{
-		now:     func() time.Duration { return time.Since(start) },
-		max:     most,
-		entries: map[string]*list.Element{},
-		shares:  list.New(),
+		now:    func() time.Duration { return time.Since(start) },
+		limit:  limit,
+		bySID:  map[string]*list.Element{},
+		shares: list.New(),
 	}
 }
 
-// NewShare returns a new share of the table.
-func (s *Sessions) NewShare() *Share {
-	return &Share{table: s, queues: map[time.Duration]*list.List{}}
+// NewShare adds a share to the table.
+func (t *Sessions) NewShare() *Share {
+	return &Share{table: t, queues: map[time.Duration]*list.List{}}
 }
 
-// IsPowerOfTen reports whether n is 1, 10, 100 and so on: the counts of dropped
-// sessions that are worth another line in a log.
+// IsPowerOfTen reports whether n is 1, 10, 100 and so on. The adapters log the
+// first occurrence of an event, the tenth, the hundredth and so on.
 func IsPowerOfTen(n uint64) bool {
 	for n > 0 && n%10 == 0 {
 		n /= 10
@@ -83,136 +83,140 @@ func IsPowerOfTen(n uint64) bool {
 	return n == 1
 }
 
-// Limit changes for how many sessions there is room, at least one. Sessions that
-// are too many go a few at a time, as others are learned.
-func (s *Sessions) Limit(most int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.max = most
+// SetLimit changes the maximum number of sessions, which must be at least 1. If
+// the table has more, it evicts a few of them each time it learns a session.
+func (t *Sessions) SetLimit(limit int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.limit = limit
 }
 
-// Tidy gives back the memory of sessions that have expired, when all have.
-func (s *Sessions) Tidy() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	now := s.now()
-	for at := s.shares.Front(); at != nil; at = at.Next() {
-		for _, queue := range at.Value.(*Share).queues {
-			if queue.Back().Value.(*learned).expiry > now {
+// Compact releases the table's memory if all of its sessions have expired.
+func (t *Sessions) Compact() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := t.now()
+	for elem := t.shares.Front(); elem != nil; elem = elem.Next() {
+		for _, queue := range elem.Value.(*Share).queues {
+			if queue.Back().Value.(*session).expiry > now {
 				return
 			}
 		}
 	}
-	for at := s.shares.Front(); at != nil; at = at.Next() {
-		share := at.Value.(*Share)
+	for elem := t.shares.Front(); elem != nil; elem = elem.Next() {
+		share := elem.Value.(*Share)
 		share.queues = map[time.Duration]*list.List{}
 		share.count = 0
-		share.place = nil
+		share.elem = nil
 	}
-	s.shares.Init()
-	s.largest = nil
-	s.entries = map[string]*list.Element{}
-	s.count = 0
+	t.shares.Init()
+	t.largest = nil
+	t.bySID = map[string]*list.Element{}
+	t.count = 0
 }
 
-// Len returns how many sessions are remembered. Some of them may have expired.
-func (s *Sessions) Len() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.count
+// Len returns the number of sessions in the table, including expired ones that
+// have not been removed yet.
+func (t *Sessions) Len() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.count
 }
 
-// relink puts another place, or none, where one was among those of its ID.
-func (s *Sessions) relink(old, place *list.Element) {
-	sid := old.Value.(*learned).sid
-	at := s.entries[sid]
-	if at == old {
-		if place == nil {
-			delete(s.entries, sid)
+// replace replaces an element among the sessions with its ID by another one, or
+// removes it if the other one is nil.
+func (t *Sessions) replace(old, elem *list.Element) {
+	sid := old.Value.(*session).sid
+	first := t.bySID[sid]
+	if first == old {
+		if elem == nil {
+			delete(t.bySID, sid)
 		} else {
-			s.entries[sid] = place
+			t.bySID[sid] = elem
 		}
 		return
 	}
-	for at.Value.(*learned).same != old {
-		at = at.Value.(*learned).same
+	previous := first.Value.(*session)
+	for previous.next != old {
+		previous = previous.next.Value.(*session)
 	}
-	at.Value.(*learned).same = place
+	previous.next = elem
 }
 
-// expire forgets some sessions that have expired: of the share, and of another
-// one each time.
-func (s *Sessions) expire(h *Share) {
-	s.expireIn(h)
-	next := s.shares.Front()
-	if next == nil {
+// removeExpired removes some expired sessions of the share, and of another share
+// that is a different one each time.
+func (t *Sessions) removeExpired(share *Share) {
+	t.removeExpiredFrom(share)
+	other := t.shares.Front()
+	if other == nil {
 		return
 	}
-	s.shares.MoveToBack(next)
-	if next != h.place {
-		s.expireIn(next.Value.(*Share))
+	t.shares.MoveToBack(other)
+	if other != share.elem {
+		t.removeExpiredFrom(other.Value.(*Share))
 	}
 }
 
-// expireIn forgets some of a share's sessions that have expired.
-func (s *Sessions) expireIn(h *Share) {
-	now := s.now()
-	for i := 0; i < tidyStep; i++ {
-		oldest := h.oldest()
-		if oldest == nil || oldest.Value.(*learned).expiry > now {
+// removeExpiredFrom removes some expired sessions of the share.
+func (t *Sessions) removeExpiredFrom(share *Share) {
+	now := t.now()
+	for i := 0; i < cleanupBatch; i++ {
+		oldest := share.oldest()
+		if oldest == nil || oldest.Value.(*session).expiry > now {
 			return
 		}
-		s.forget(oldest)
+		t.remove(oldest)
 	}
 }
 
-// drop forgets a session to make room for one of a share, and counts it unless
+// evict removes a session to make room for one of the share, and counts it unless
 // it has expired.
-func (s *Sessions) drop(h *Share) {
-	oldest := s.fullest(h).oldest()
-	if oldest.Value.(*learned).expiry > s.now() {
-		s.dropped++
+func (t *Sessions) evict(share *Share) {
+	oldest := t.largestShare(share).oldest()
+	if oldest.Value.(*session).expiry > t.now() {
+		t.evicted++
 	}
-	s.forget(oldest)
+	t.remove(oldest)
 }
 
-// fullest returns a share that has more than its part of a full table. One that
-// had is asked first, as there may be thousands.
-func (s *Sessions) fullest(h *Share) *Share {
-	if s.largest != nil {
-		if largest := s.largest.Value.(*Share); largest.count > s.max/s.shares.Len() {
+// largestShare returns a share that is larger than an equal part of the table. It
+// tries the one that was the largest before, because there may be thousands.
+func (t *Sessions) largestShare(share *Share) *Share {
+	if t.largest != nil {
+		if largest := t.largest.Value.(*Share); largest.count > t.limit/t.shares.Len() {
 			return largest
 		}
 	}
-	largest := h
-	for at := s.shares.Front(); at != nil; at = at.Next() {
-		if share := at.Value.(*Share); share.count > largest.count {
-			largest = share
+	largest := share
+	for elem := t.shares.Front(); elem != nil; elem = elem.Next() {
+		if other := elem.Value.(*Share); other.count > largest.count {
+			largest = other
 		}
 	}
-	s.largest = largest.place
+	t.largest = largest.elem
 	return largest
 }
 
-// forgetSame makes room for a session among those of its ID.
-func (s *Sessions) forgetSame(sid, tag string) {
-	times := 0
-	place := s.entries[sid]
-	for place != nil {
-		entry := place.Value.(*learned)
-		same := entry.same
-		times++
-		if entry.tag == tag || times >= maxSameSID {
-			s.forget(place)
+// removeDuplicates removes the session with this ID and tag, if there is one, and
+// those with this ID that exceed maxPerSID.
+func (t *Sessions) removeDuplicates(sid, tag string) {
+	count := 0
+	elem := t.bySID[sid]
+	for elem != nil {
+		s := elem.Value.(*session)
+		next := s.next
+		count++
+		if s.tag == tag || count >= maxPerSID {
+			t.remove(elem)
 		}
-		place = same
+		elem = next
 	}
 }
 
-// forget takes a session out of the table.
-func (s *Sessions) forget(place *list.Element) {
-	entry := place.Value.(*learned)
-	s.relink(place, entry.same)
-	entry.share.remove(place)
-	s.count--
+// remove removes a session from the table.
+func (t *Sessions) remove(elem *list.Element) {
+	s := elem.Value.(*session)
+	t.replace(elem, s.next)
+	s.share.remove(elem)
+	t.count--
 }

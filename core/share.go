@@ -5,97 +5,96 @@ import (
 	"time"
 )
 
-// maxQueues is how many different lifetimes a share tells apart. Nodes that work
-// together have one; this bounds the work where a node makes one up for each
-// session.
+// maxQueues is the maximum number of different lifetimes in a share. The nodes of
+// one site normally have the same. The limit bounds the work if a node sends
+// another one in each handshake.
 const maxQueues = 64
 
-// Share is the part of a table that one site fills. Sessions are found in any
-// share, and move to the share that uses them, so that those of a site whose
-// configuration was replaced are in its new share soon.
+// Share is the part of a [Sessions] table that belongs to one site. A session can
+// be found through any share, and moves to the share that finds it. So when a
+// configuration is replaced, the sessions soon move to the new shares.
 type Share struct {
 	table *Sessions
 	count int
-	// place is that of the share among those of the table that have sessions,
-	// or nil.
-	place *list.Element
-	// queues has the sessions of each lifetime, as *learned, in the order of
-	// their last use, and so of their expiry.
+	// elem is the share's element in table.shares, or nil if it has no sessions.
+	elem *list.Element
+	// queues has the sessions of each lifetime, as *session, in the order of their
+	// last use, which is also the order of their expiry.
 	queues map[time.Duration]*list.List
 }
 
-// Table returns the table that the share is a part of.
-func (h *Share) Table() *Sessions {
-	return h.table
+// Table returns the table that the share belongs to.
+func (s *Share) Table() *Sessions {
+	return s.table
 }
 
-// Learn remembers the upstream of a session, by its tag. It returns how many
-// sessions had to be dropped before their expiry since the table was made, and
-// whether this one was the reason for one of them.
-func (h *Share) Learn(opened Opened, tag string) (dropped uint64, full bool) {
-	s := h.table
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	before := s.dropped
-	s.forgetSame(opened.SID, tag)
-	s.expire(h)
-	for i := 0; i < tidyStep && s.count >= s.max; i++ {
-		s.drop(h)
+// Learn remembers a session and the tag of its upstream. It returns how many
+// sessions the table has evicted before their expiry since it was created, and
+// whether this call evicted one of them.
+func (s *Share) Learn(handshake Handshake, tag string) (evicted uint64, full bool) {
+	t := s.table
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	before := t.evicted
+	t.removeDuplicates(handshake.SID, tag)
+	t.removeExpired(s)
+	for i := 0; i < cleanupBatch && t.count >= t.limit; i++ {
+		t.evict(s)
 	}
 
-	entry := &learned{sid: opened.SID, tag: tag, lifetime: h.lifetime(opened.Lifetime), same: s.entries[opened.SID]}
-	entry.expiry = s.now() + entry.lifetime
-	s.entries[entry.sid] = h.add(entry)
-	s.count++
-	return s.dropped, s.dropped > before
+	learned := &session{sid: handshake.SID, tag: tag, lifetime: s.roundLifetime(handshake.Lifetime), next: t.bySID[handshake.SID]}
+	learned.expiry = t.now() + learned.lifetime
+	t.bySID[learned.sid] = s.add(learned)
+	t.count++
+	return t.evicted, t.evicted > before
 }
 
-// Find returns the tag of a session's upstream, and renews the session. It is
-// "" for one that is not remembered. Where known is not nil, only a session
-// whose tag it reports true for is found: of two sites whose nodes use the same
-// IDs, each finds its own.
-func (h *Share) Find(sid string, known func(tag string) bool) (tag string) {
-	s := h.table
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	now := s.now()
-	place := s.entries[sid]
-	for place != nil {
-		entry := place.Value.(*learned)
-		same := entry.same
-		if entry.expiry <= now {
-			s.forget(place)
-		} else if known == nil || known(entry.tag) {
-			h.renew(place, entry, now)
-			return entry.tag
+// Find returns the tag of a session's upstream and extends the session's expiry.
+// It returns "" if the session is unknown. If accept is not nil, Find skips
+// sessions whose tag it returns false for: if the nodes of two sites use the same
+// session IDs, each site finds its own sessions.
+func (s *Share) Find(sid string, accept func(tag string) bool) (tag string) {
+	t := s.table
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := t.now()
+	elem := t.bySID[sid]
+	for elem != nil {
+		found := elem.Value.(*session)
+		next := found.next
+		if found.expiry <= now {
+			t.remove(elem)
+		} else if accept == nil || accept(found.tag) {
+			s.renew(elem, found, now)
+			return found.tag
 		}
-		place = same
+		elem = next
 	}
 	return ""
 }
 
 // peek returns the tag of a session's upstream, as Find does for any tag, but
 // does not renew the session: another site may use it.
-func (h *Share) peek(sid string) (tag string) {
-	s := h.table
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	now := s.now()
-	place := s.entries[sid]
-	for place != nil {
-		entry := place.Value.(*learned)
-		if entry.expiry > now {
-			return entry.tag
+func (s *Share) peek(sid string) (tag string) {
+	t := s.table
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := t.now()
+	elem := t.bySID[sid]
+	for elem != nil {
+		found := elem.Value.(*session)
+		if found.expiry > now {
+			return found.tag
 		}
-		place = entry.same
+		elem = found.next
 	}
 	return ""
 }
 
-// lifetime returns how long an entry of a lifetime lives: just that, unless
-// there are too many different ones, when it lives up to twice as long.
-func (h *Share) lifetime(lifetime time.Duration) time.Duration {
-	if h.queues[lifetime] != nil || len(h.queues) < maxQueues {
+// roundLifetime returns the lifetime unchanged, or up to twice as long if the
+// share has too many different ones.
+func (s *Share) roundLifetime(lifetime time.Duration) time.Duration {
+	if s.queues[lifetime] != nil || len(s.queues) < maxQueues {
 		return lifetime
 	}
 	rounded := time.Second
@@ -105,62 +104,64 @@ func (h *Share) lifetime(lifetime time.Duration) time.Duration {
 	return rounded
 }
 
-// add puts an entry last in its queue of the share.
-func (h *Share) add(entry *learned) *list.Element {
-	queue := h.queues[entry.lifetime]
+// add appends a session to the queue of its lifetime.
+func (s *Share) add(added *session) *list.Element {
+	queue := s.queues[added.lifetime]
 	if queue == nil {
 		queue = list.New()
-		h.queues[entry.lifetime] = queue
+		s.queues[added.lifetime] = queue
 	}
-	if h.count == 0 {
-		h.place = h.table.shares.PushBack(h)
+	if s.count == 0 {
+		s.elem = s.table.shares.PushBack(s)
 	}
-	entry.share = h
-	h.count++
-	return queue.PushBack(entry)
+	added.share = s
+	s.count++
+	return queue.PushBack(added)
 }
 
-// remove takes an entry out of its queue.
-func (h *Share) remove(place *list.Element) {
-	entry := place.Value.(*learned)
-	queue := h.queues[entry.lifetime]
-	queue.Remove(place)
+// remove removes a session from its queue.
+func (s *Share) remove(elem *list.Element) {
+	removed := elem.Value.(*session)
+	queue := s.queues[removed.lifetime]
+	queue.Remove(elem)
 	if queue.Len() == 0 {
-		delete(h.queues, entry.lifetime)
+		delete(s.queues, removed.lifetime)
 	}
-	h.count--
-	if h.count == 0 {
-		h.leave()
+	s.count--
+	if s.count == 0 {
+		s.detach()
 	}
 }
 
-// leave takes a share without sessions out of those that have any.
-func (h *Share) leave() {
-	h.table.shares.Remove(h.place)
-	if h.table.largest == h.place {
-		h.table.largest = nil
+// detach removes a share without sessions from the table's list.
+func (s *Share) detach() {
+	s.table.shares.Remove(s.elem)
+	if s.table.largest == s.elem {
+		s.table.largest = nil
 	}
-	h.place = nil
+	s.elem = nil
 }
 
-// renew has an entry that the share uses live for its lifetime from now.
-func (h *Share) renew(place *list.Element, entry *learned, now time.Duration) {
-	entry.expiry = now + entry.lifetime
-	if entry.share == h {
-		h.queues[entry.lifetime].MoveToBack(place)
+// renew extends the expiry of a session, and moves it to this share if it is in
+// another one.
+func (s *Share) renew(elem *list.Element, used *session, now time.Duration) {
+	used.expiry = now + used.lifetime
+	if used.share == s {
+		s.queues[used.lifetime].MoveToBack(elem)
 		return
 	}
-	entry.share.remove(place)
-	entry.lifetime = h.lifetime(entry.lifetime)
-	h.table.relink(place, h.add(entry))
+	used.share.remove(elem)
+	used.lifetime = s.roundLifetime(used.lifetime)
+	s.table.replace(elem, s.add(used))
 }
 
-// oldest returns the place of the share's session nearest its expiry, if any.
-func (h *Share) oldest() *list.Element {
+// oldest returns the session of the share that is nearest its expiry, or nil if
+// the share has none.
+func (s *Share) oldest() *list.Element {
 	var oldest *list.Element
-	for _, queue := range h.queues {
+	for _, queue := range s.queues {
 		front := queue.Front()
-		if oldest == nil || front.Value.(*learned).expiry < oldest.Value.(*learned).expiry {
+		if oldest == nil || front.Value.(*session).expiry < oldest.Value.(*session).expiry {
 			oldest = front
 		}
 	}

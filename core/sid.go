@@ -6,29 +6,29 @@ import (
 )
 
 const (
-	// separator stands between the tag and the session ID. Every client's URL
-	// encoder leaves it alone (Java's escapes "~"), and the session IDs that
-	// Engine.IO itself makes never hold it.
+	// separator separates the tag from the session ID. No client's URL encoder
+	// escapes it (Java's escapes "~"), and the session IDs that Engine.IO itself
+	// generates never contain it.
 	separator = "."
 
-	// maxSID is the length in bytes of the longest session ID that is bound.
-	// Engine.IO's own have 20; a server's generateId option makes others.
+	// maxSID is the maximum length of a session ID to bind, in bytes. Engine.IO's
+	// own have 20. A server's generateId option may generate others.
 	maxSID = 256
 
-	// sidAlphabet holds the bytes that a session ID may have to be shown in a
-	// log or a header: those of the usual generators, base64 and UUIDs among
-	// them, and none that could end a field in any log format.
+	// sidAlphabet has the bytes of session IDs that may be written to a log or a
+	// header: those of the usual generators, including base64 and UUIDs, and none
+	// that could end a field in any log format.
 	sidAlphabet = tagAlphabet + ".~+/=:@"
 )
 
-// Bind puts a tag in front of a session ID.
+// Bind prefixes a session ID with a tag.
 func Bind(tag, sid string) string {
 	return tag + separator + sid
 }
 
-// Split is the inverse of [Bind] for a session ID as it stands in a query, with
-// a tag of a form. It reports false, and returns sid as it is, when sid has no
-// tag of that form, nothing behind it, or more than a bound session ID can have.
+// Split is the inverse of [Bind], for a session ID as it occurs in a query, still
+// percent-encoded. It reports false and returns sid unchanged if sid has no tag
+// of this form, nothing after the tag, or more than 256 bytes after it.
 func Split(sid string, form TagForm) (tag, rest string, bound bool) {
 	end := strings.Index(sid, separator)
 	for level := 1; level < form.Levels && end >= 0; level++ {
@@ -42,24 +42,24 @@ func Split(sid string, form TagForm) (tag, rest string, bound bool) {
 		return "", sid, false
 	}
 	rest = sid[end+len(separator):]
-	if rest == "" || !fits(rest) {
+	if rest == "" || !withinMaxSID(rest) {
 		return "", sid, false
 	}
 	return sid[:end], rest, true
 }
 
-// fits reports whether a session ID as it stands in a query is short enough to
-// have been bound. A query may take three bytes for one.
-func fits(raw string) bool {
-	if len(raw) <= maxSID {
+// withinMaxSID reports whether a percent-encoded session ID has at most maxSID
+// bytes once decoded.
+func withinMaxSID(encoded string) bool {
+	if len(encoded) <= maxSID {
 		return true
 	}
-	return len(raw) <= 3*maxSID && len(raw)-2*strings.Count(raw, "%") <= maxSID
+	return len(encoded) <= 3*maxSID && len(encoded)-2*strings.Count(encoded, "%") <= maxSID
 }
 
-// Printable returns a session ID for logs and headers: as it is, or "" when it
-// is longer than any that is bound or holds a byte that has no place there. A
-// client may write anything for its session ID.
+// Printable returns sid if it is safe to write to a log or a header, and ""
+// otherwise. A client may send any bytes as its session ID. Those are safe that
+// have at most 256 bytes, all of them letters, digits, or one of "-_.~+/=:@".
 func Printable(sid string) string {
 	if len(sid) > maxSID || strings.TrimLeft(sid, sidAlphabet) != "" {
 		return ""
@@ -67,7 +67,8 @@ func Printable(sid string) string {
 	return sid
 }
 
-// PrintableRaw is [Printable] for a session ID as it stands in a query.
+// PrintableRaw is [Printable] for a percent-encoded session ID. It returns the
+// decoded one.
 func PrintableRaw(sid string) string {
 	if len(sid) > 3*maxSID {
 		return ""

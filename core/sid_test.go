@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestTagIsAFunctionOfSecretAndAddress(t *testing.T) {
+func TestTagDependsOnlyOnSecretAndAddress(t *testing.T) {
 	// echo -n 10.0.0.1:3000 | openssl dgst -sha256 [-hmac key] -binary |
 	// head -c 8 | basenc --base64url
 	if got, want := NewTagger("").Tag("10.0.0.1:3000"), "LOui6yj7YOE"; got != want {
@@ -18,50 +18,50 @@ func TestTagIsAFunctionOfSecretAndAddress(t *testing.T) {
 		t.Error("two addresses have one tag")
 	}
 	if tag := NewTagger("key").Tag(""); !UpstreamTags.Valid(tag) || len(tag) != 11 {
-		t.Errorf("tag %q is not one", tag)
+		t.Errorf("tag %q is invalid", tag)
 	}
 }
 
-// letters is the form of tags whose levels are single bytes, for tests that are
-// easy to read.
-func letters(levels int) TagForm {
+// oneLetterTags is a form of tags whose levels are single bytes, which makes the
+// tests easy to read.
+func oneLetterTags(levels int) TagForm {
 	return TagForm{Levels: levels, Length: 1, Alphabet: tagAlphabet}
 }
 
 func TestUpstreamTags(t *testing.T) {
 	for _, tag := range []string{"LOui6yj7YOE", "AAAAAAAAAAA", "-_-_-_-_-_8", NewTagger("key").Tag("x")} {
 		if !UpstreamTags.Valid(tag) {
-			t.Errorf("%q is refused", tag)
+			t.Errorf("%q is invalid", tag)
 		}
 	}
 	for _, tag := range []string{
 		"", "LOui6yj7YO", "LOui6yj7YOEE", // another length
-		"LOui6yj7YOF", "AAAAAAAAAA_", // bits that no tag has
+		"LOui6yj7YOF", "AAAAAAAAAA_", // bits that are not of the digest
 		"LOui6 j7YOE", "LOui6\r\n7YOE", "LOui6;j7YOE", "LOui6=j7YOE", "LOui6.j7YOE", "LOui6%417OE", "LOui6äj7YO",
 	} {
 		if UpstreamTags.Valid(tag) {
-			t.Errorf("%q is taken", tag)
+			t.Errorf("%q is valid", tag)
 		}
 	}
 }
 
-func TestUpstreamTagsAreThoseOfTaggers(t *testing.T) {
+func TestUpstreamTagsMatchesTaggers(t *testing.T) {
 	for _, address := range strings.Split("a b c d e f g h i j k l m n o p q r s t u v w x y z", " ") {
 		if tag := NewTagger("").Tag(address); !UpstreamTags.Valid(tag) {
-			t.Errorf("%q is refused", tag)
+			t.Errorf("%q is invalid", tag)
 		}
 	}
 }
 
 func TestTagFormWithLevels(t *testing.T) {
 	for _, tag := range []string{"a.b", "a.", ".b"} {
-		if !letters(2).Valid(tag) {
-			t.Errorf("%q is refused", tag)
+		if !oneLetterTags(2).Valid(tag) {
+			t.Errorf("%q is invalid", tag)
 		}
 	}
 	for _, tag := range []string{"", "a", ".", "..", "a.b.c", "a..b", "a. ", "aa.b", strings.Repeat(".", 1<<20)} {
-		if letters(2).Valid(tag) {
-			t.Errorf("%q is taken for a tag of two levels", tag)
+		if oneLetterTags(2).Valid(tag) {
+			t.Errorf("%q is a valid tag of two levels", tag)
 		}
 	}
 }
@@ -76,15 +76,15 @@ func TestSplitWithLevels(t *testing.T) {
 		{"two levels", "a.b.c", 2, "a.b", "c"},
 		{"two levels before a sid with a separator", "a.b.c.d", 2, "a.b", "c.d"},
 		{"too few levels", "a.b", 2, "", "a.b"},
-		{"an inner level that the session does not pass", "a..c", 2, "a.", "c"},
-		{"an outer level that the session does not pass", ".b.c", 2, ".b", "c"},
-		{"no level that the session passes", "..c", 2, "", "..c"},
-		{"no sid behind them", "a.b.", 2, "", "a.b."},
-		{"no level at all", "abc", 2, "", "abc"},
+		{"an empty inner level", "a..c", 2, "a.", "c"},
+		{"an empty outer level", ".b.c", 2, ".b", "c"},
+		{"only empty levels", "..c", 2, "", "..c"},
+		{"no sid after the tag", "a.b.", 2, "", "a.b."},
+		{"no separator", "abc", 2, "", "abc"},
 		{"a level of another form", "a.bb.c", 2, "", "a.bb.c"},
 	}
 	for _, tc := range cases {
-		tag, rest, bound := Split(tc.sid, letters(tc.levels))
+		tag, rest, bound := Split(tc.sid, oneLetterTags(tc.levels))
 		if tag != tc.tag || rest != tc.rest || bound != (tc.tag != "") {
 			t.Errorf("%s: %q, %q, %v, want %q, %q", tc.name, tag, rest, bound, tc.tag, tc.rest)
 		}

@@ -7,37 +7,38 @@ import (
 	"strings"
 )
 
-// UpstreamTags is the form of the tags that a [Tagger] makes.
+// UpstreamTags is the form of the tags that a [Tagger] returns.
 var UpstreamTags = TagForm{Levels: 1, Length: 11, Alphabet: tagAlphabet, Last: "AEIMQUYcgkosw048"}
 
 const (
-	// tagAlphabet is that of base64url, RFC 4648 section 5. Each of its bytes
-	// stands for itself in a URL, a header, a cookie, JSON and JavaScript.
+	// tagAlphabet is the alphabet of base64url, RFC 4648 section 5. None of its
+	// bytes has to be escaped in a URL, a header, a cookie, JSON or JavaScript.
 	tagAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
-	// maxTag is the length in bytes of the longest tag that is bound.
+	// maxTag is the maximum length of a tag to bind, in bytes.
 	maxTag = 512
 
-	// tagBytes is how much of a digest makes a tag. With 64 bits, two of a
-	// thousand upstreams share a tag once in 37 trillion configurations.
+	// tagBytes is the number of bytes of a digest that make a tag. With 64 bits,
+	// two of a thousand upstreams share a tag in one of 37 trillion configurations.
 	tagBytes = 8
 )
 
-// Tagger names upstreams by tags. Two Taggers with one secret give one address
-// the same tag, on any machine, so any number of proxies agree.
+// Tagger computes the tags of upstreams. Two Taggers with the same secret return
+// the same tag for the same address, on any machine, so any number of proxies
+// agree.
 type Tagger struct {
 	secret []byte
 }
 
-// NewTagger returns a Tagger. With a secret, tags are HMAC-SHA-256 (RFC 2104)
-// of the address and cannot be guessed; with none, they are plain SHA-256,
-// and whoever guesses an address can tell its tag.
+// NewTagger returns a Tagger. With a secret, a tag is the HMAC-SHA-256 (RFC 2104)
+// of the address. Without one, it is the plain SHA-256, so anyone who guesses an
+// address can compute its tag.
 func NewTagger(secret string) Tagger {
 	return Tagger{secret: []byte(secret)}
 }
 
-// Tag returns the tag of an upstream's address, 11 characters of base64url. It
-// is the same for the same address and tells nobody what the address is.
+// Tag returns the tag of an upstream's address: 64 bits of its digest as 11
+// characters of base64url.
 func (t Tagger) Tag(address string) string {
 	var digest []byte
 	if len(t.secret) > 0 {
@@ -51,29 +52,29 @@ func (t Tagger) Tag(address string) string {
 	return base64.RawURLEncoding.EncodeToString(digest[:tagBytes])
 }
 
-// TagForm is what the tags of a host look like. Nothing else is taken for a tag:
-// a session ID that was never bound may have a separator in it too.
+// TagForm describes the tags that a proxy uses. A session ID without a tag may
+// contain a separator too, so only what has this form is a tag.
 type TagForm struct {
-	// Levels is how many levels a tag has: one, unless balancers stand behind
-	// one another. Where there are several, some of them may be empty, for
-	// balancers that a session does not pass, but not all of them.
+	// Levels is the number of levels of a tag: 1, unless load balancers are
+	// nested. With more than one, some levels may be empty, for load balancers
+	// that the session does not pass, but not all of them.
 	Levels int
 
 	// Length is the length of a level in bytes.
 	Length int
 
-	// Alphabet has the bytes of a level, all of them of base64url. Tags come
-	// from clients and go into headers and logs, and this is what lets nothing
-	// else in.
+	// Alphabet has the bytes that a level may consist of, a subset of base64url's.
+	// Clients send tags, and tags are written to headers and logs. This is the
+	// check that keeps other bytes out.
 	Alphabet string
 
-	// Last has the bytes that a level may end with. When it is empty, it is
-	// Alphabet. (11 characters of base64url have room for 66 bits: those of 64
-	// bits end with one of 16 characters.)
+	// Last has the bytes that a level may end with. Default: those of Alphabet.
+	// 11 characters of base64url hold 66 bits, so a tag of 64 bits ends with one
+	// of 16 characters.
 	Last string
 }
 
-// Valid reports whether tag has the form.
+// Valid reports whether tag has this form.
 func (f TagForm) Valid(tag string) bool {
 	if f.Levels == 1 {
 		return f.ValidLevel(tag)
@@ -90,19 +91,21 @@ func (f TagForm) Valid(tag string) bool {
 	return true
 }
 
-// ValidLevel reports whether level has the form of a level.
+// ValidLevel reports whether level has the form of a level. An empty level has
+// not.
 func (f TagForm) ValidLevel(level string) bool {
 	return len(level) == f.Length && strings.TrimLeft(level, f.Alphabet) == "" &&
 		(f.Last == "" || strings.IndexByte(f.Last, level[f.Length-1]) >= 0)
 }
 
-// mayWrite reports whether a tag of any form may be written into an open packet.
-func mayWrite(tag string) bool {
+// isSafeTag reports whether a tag, whatever its form, may be written into an open
+// packet.
+func isSafeTag(tag string) bool {
 	return tag != "" && len(tag) <= maxTag && strings.TrimLeft(tag, tagAlphabet+separator) == ""
 }
 
-// JoinLevels makes one tag of its levels, the outermost first. It is "" when all
-// of them are.
+// JoinLevels joins levels, the outermost first, into a tag. It returns "" if all
+// of them are empty.
 func JoinLevels(levels []string) string {
 	tag := strings.Join(levels, separator)
 	if len(tag) < len(levels) { // nothing but separators
@@ -111,7 +114,7 @@ func JoinLevels(levels []string) string {
 	return tag
 }
 
-// Levels is the inverse of [JoinLevels].
+// Levels returns the levels of a tag, the outermost first.
 func Levels(tag string) []string {
 	return strings.Split(tag, separator)
 }

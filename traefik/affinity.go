@@ -23,13 +23,14 @@ type Affinity struct {
 	// hidden are the sticky cookies, and which replies lose them.
 	hidden *core.HiddenCookies
 
-	// bound, boundAny and opening match stock requests, sticky a stock
+	// bound, boundAnyParams and opening match stock requests, sticky a stock
 	// Set-Cookie: see core's stock.go for what is stock, and why.
-	bound, boundAny, opening, sticky *regexp.Regexp
+	bound, boundAnyParams, opening, sticky *regexp.Regexp
 
-	// single says that there is only one cookie, and pair is its name and "=".
-	single bool
-	pair   string
+	// singleCookie reports that there is only one cookie, and cookiePrefix is its
+	// name and "=".
+	singleCookie bool
+	cookiePrefix string
 
 	// sessions has the sessions that are learned.
 	sessions *core.Share
@@ -43,7 +44,7 @@ type Affinity struct {
 // New returns the middleware of a configuration, in front of next. It is
 // Traefik's entry point, together with [CreateConfig].
 func New(_ context.Context, next http.Handler, config *Config, name string) (http.Handler, error) {
-	cookies, mode, err := config.check()
+	cookies, mode, err := config.validate()
 	if err != nil {
 		return nil, fmt.Errorf("middleware %s: %w", name, err)
 	}
@@ -52,22 +53,22 @@ func New(_ context.Context, next http.Handler, config *Config, name string) (htt
 	}
 	form := stickyTags(len(cookies))
 	a := &Affinity{
-		next:     next,
-		name:     name,
-		mode:     mode,
-		cookies:  cookies,
-		form:     form,
-		expose:   config.ExposeCookie,
-		hidden:   &core.HiddenCookies{Names: cookies},
-		bound:    core.StockBound(mode, form),
-		boundAny: core.AnyBound(mode, form),
-		opening:  core.StockOpening(mode),
-		sticky:   core.StockSetCookie(cookies, form),
-		single:   len(cookies) == 1,
-		pair:     cookies[0] + "=",
+		next:           next,
+		name:           name,
+		mode:           mode,
+		cookies:        cookies,
+		form:           form,
+		expose:         config.ExposeCookie,
+		hidden:         &core.HiddenCookies{Names: cookies},
+		bound:          core.BoundPattern(mode, form),
+		boundAnyParams: core.BoundPatternAnyParams(mode, form),
+		opening:        core.HandshakePattern(mode),
+		sticky:         core.SetCookiePattern(cookies, form),
+		singleCookie:   len(cookies) == 1,
+		cookiePrefix:   cookies[0] + "=",
 	}
 	if mode.MayLearn() {
-		a.sessions = tableOf(name, config.MaxSessions)
+		a.sessions = learnedSessions(name, config.MaxSessions)
 	}
 	if a.expose {
 		a.hidden.From = http.StatusBadRequest // nobody is to come back to an error
@@ -93,35 +94,35 @@ func stickyTags(levels int) core.TagForm {
 // whenever it is called; none is a method, since methods cost more to call.
 func (a *Affinity) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.RawQuery
-	if !strings.Contains(query, core.VersionMark) {
+	if !strings.Contains(query, core.VersionParam) {
 		a.next.ServeHTTP(w, r)
 		return
 	}
-	if len(r.RequestURI) > core.StockLength {
-		serveAny(a, w, r)
+	if len(r.RequestURI) > core.MaxFastPathLength {
+		serveSlow(a, w, r)
 		return
 	}
-	if !strings.Contains(query, core.SessionMark) {
-		serveHandshake(a, w, r)
+	if !strings.Contains(query, core.SIDParam) {
+		serveFastHandshake(a, w, r)
 		return
 	}
 	part := a.bound.FindStringSubmatch(r.RequestURI)
 	if part == nil {
-		part = a.boundAny.FindStringSubmatch(r.RequestURI)
+		part = a.boundAnyParams.FindStringSubmatch(r.RequestURI)
 	}
 	if part == nil || part[2] != query {
-		serveAny(a, w, r)
+		serveSlow(a, w, r)
 		return
 	}
 	serveBound(a, w, r, part)
 }
 
-// serveBound serves a request of a session that core's StockBound has matched.
+// serveBound serves a request of a session that core's BoundPattern has matched.
 func serveBound(a *Affinity, w http.ResponseWriter, r *http.Request, part []string) {
 	r.URL.RawQuery = part[3] + part[5]
 	r.RequestURI = part[1] + r.URL.RawQuery
-	if a.single && r.Header["Cookie"] == nil {
-		r.Header["Cookie"] = []string{a.pair + part[4]}
+	if a.singleCookie && r.Header["Cookie"] == nil {
+		r.Header["Cookie"] = []string{a.cookiePrefix + part[4]}
 	} else {
 		pin(a, r, part[4])
 	}
@@ -158,35 +159,19 @@ func serveHidden(a *Affinity, w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// pin gives a request the sticky cookies that a tag stands for, one for each
-// level that it has, in the place of those that it brought.
-func pin(a *Affinity, r *http.Request, tag string) {
-	if a.single {
-		core.ReplaceCookie(r.Header, a.cookies[0], tag)
-		return
-	}
-	for i, value := range core.Levels(tag) {
-		if value == "" {
-			core.DropCookie(r.Header, a.cookies[i])
-		} else {
-			core.ReplaceCookie(r.Header, a.cookies[i], value)
-		}
-	}
-}
-
-// serveHandshake serves a request that names no session.
-func serveHandshake(a *Affinity, w http.ResponseWriter, r *http.Request) {
+// serveFastHandshake serves a request that names no session.
+func serveFastHandshake(a *Affinity, w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodGet && r.Header["Upgrade"] == nil && a.opening.MatchString(r.URL.RawQuery) {
-		serveOpening(a, w, r)
+		serveHandshakePoll(a, w, r)
 		return
 	}
-	serveAny(a, w, r)
+	serveSlow(a, w, r)
 }
 
-// serveOpening serves a handshake poll.
-func serveOpening(a *Affinity, w http.ResponseWriter, r *http.Request) {
+// serveHandshakePoll serves a handshake poll.
+func serveHandshakePoll(a *Affinity, w http.ResponseWriter, r *http.Request) {
 	if r.Header["Cookie"] != nil {
-		forget(a, r)
+		unpin(a, r)
 	}
 	r.Header["Accept-Encoding"] = []string{"identity"} // a compressed open packet cannot be read
 	rewriter := &core.HandshakeRewriter{ResponseWriter: w, Cookies: a.hidden}
@@ -195,41 +180,28 @@ func serveOpening(a *Affinity, w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	if cookies := header["Set-Cookie"]; len(cookies) == 1 {
 		part := a.sticky.FindStringSubmatch(cookies[0])
-		if part != nil && core.BindStock(rewriter, header, part[1], a.bare) {
+		if part != nil && core.BindFastPath(rewriter, header, part[1], a.bare) {
 			return
 		}
 	}
 	finish(a, rewriter, r)
 }
 
-// forget takes the sticky cookies off a request that opens a session, unless
-// clients are to have them. A client may have got them with a page, or made them
-// up, and they would take it to a server that is full, that Traefik is about to
-// remove, or that is dead.
-func forget(a *Affinity, r *http.Request) {
-	if a.expose {
-		return
-	}
-	for _, name := range a.cookies {
-		core.DropCookie(r.Header, name)
-	}
-}
-
 // finish ends the reply to a handshake poll, and binds the session that it
 // opens to the server that Traefik chose.
 func finish(a *Affinity, rewriter *core.HandshakeRewriter, r *http.Request) {
-	rewriter.Tag = func(header http.Header, opened core.Opened) string {
-		return chosen(a, r, header, opened)
+	rewriter.Tag = func(header http.Header, handshake core.Handshake) string {
+		return responderTag(a, r, header, handshake)
 	}
 	_, _ = rewriter.Close() // the client has gone, and nobody is left to tell
 }
 
-// serveLearning serves a handshake poll whose session is to be learned.
-func serveLearning(a *Affinity, w http.ResponseWriter, r *http.Request) {
+// serveLearnedHandshake serves a handshake poll whose session is to be learned.
+func serveLearnedHandshake(a *Affinity, w http.ResponseWriter, r *http.Request) {
 	r.Header["Accept-Encoding"] = []string{"identity"} // a compressed open packet cannot be read
-	rewriter := core.NewHandshakeRewriter(w, func(header http.Header, opened core.Opened) string {
-		if tag := chosen(a, r, header, opened); tag != "" {
-			learn(a, opened, tag)
+	rewriter := core.NewHandshakeRewriter(w, func(header http.Header, handshake core.Handshake) string {
+		if tag := responderTag(a, r, header, handshake); tag != "" {
+			learn(a, handshake, tag)
 		}
 		return ""
 	})
@@ -239,10 +211,10 @@ func serveLearning(a *Affinity, w http.ResponseWriter, r *http.Request) {
 	_, _ = rewriter.Close() // the client has gone, and nobody is left to tell
 }
 
-// serveAny serves any request that may be Engine.IO's.
-func serveAny(a *Affinity, w http.ResponseWriter, r *http.Request) {
-	req, ours := core.ParseRequest(r.URL.RawQuery)
-	if !ours {
+// serveSlow serves any request that may be Engine.IO's.
+func serveSlow(a *Affinity, w http.ResponseWriter, r *http.Request) {
+	req, isEngineIO := core.ParseRequest(r.URL.RawQuery)
+	if !isEngineIO {
 		a.next.ServeHTTP(w, r)
 		return
 	}
@@ -253,24 +225,24 @@ func serveAny(a *Affinity, w http.ResponseWriter, r *http.Request) {
 	if tag != "" {
 		pin(a, r, tag)
 	} else if req.IsHandshake() {
-		serveNew(a, w, r, req)
+		serveNewSession(a, w, r, req)
 		return
-	} else if req.ID() == "" {
-		forget(a, r) // it names two sessions, and some server may take it for a handshake
+	} else if req.DecodedSID() == "" {
+		unpin(a, r) // it names two sessions, and some server may take it for a handshake
 	}
 	serveNext(a, w, r)
 }
 
-// serveNew serves any request that names no session.
-func serveNew(a *Affinity, w http.ResponseWriter, r *http.Request, req core.Request) {
-	polling := req.OpensByPolling(r)
+// serveNewSession serves any request that names no session.
+func serveNewSession(a *Affinity, w http.ResponseWriter, r *http.Request, req core.Request) {
+	polling := req.IsPollingHandshake(r)
 	if polling && a.mode.Tags(req.Version) {
-		serveOpening(a, w, r)
+		serveHandshakePoll(a, w, r)
 		return
 	}
-	forget(a, r)
+	unpin(a, r)
 	if polling && a.mode.Learns(req.Version) {
-		serveLearning(a, w, r)
+		serveLearnedHandshake(a, w, r)
 		return
 	}
 	serveHidden(a, w, r)

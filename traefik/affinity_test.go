@@ -14,25 +14,25 @@ const (
 	value   = "0123456789abcdef"
 )
 
-// balancer is what the middleware sees of Traefik: a load balancer that sets a
-// sticky cookie on the reply unless the request has a good one, and the node
-// behind it.
+// balancer is the rest of Traefik as the middleware sees it: a load balancer that
+// sets a sticky cookie in the response unless the request has a valid one, and a
+// server.
 type balancer struct {
-	cookies []string
-	reply   http.HandlerFunc
-	seen    *http.Request
-	writer  http.ResponseWriter
+	cookies  []string
+	server   http.HandlerFunc
+	received *http.Request
+	writer   http.ResponseWriter
 }
 
 func (b *balancer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	b.seen, b.writer = r, w
+	b.received, b.writer = r, w
 	for _, name := range b.cookies {
 		if got, err := r.Cookie(name); err != nil || got.Value != value {
 			w.Header().Add("Set-Cookie", name+"="+value+"; Path=/")
 		}
 	}
-	if b.reply != nil {
-		b.reply(w, r)
+	if b.server != nil {
+		b.server(w, r)
 		return
 	}
 	_, _ = w.Write([]byte(`0{"sid":"abc"}`))
@@ -62,22 +62,22 @@ func get(handler http.Handler, query string, headers http.Header) *httptest.Resp
 	return w
 }
 
-func TestAHandshakeIsBoundToTheStickyCookie(t *testing.T) {
+func TestHandshakeGetsTheStickyCookieAsItsTag(t *testing.T) {
 	cases := []struct {
 		name    string
 		change  func(*Config)
 		headers http.Header
 		body    string
-		cookies string // Set-Cookie, joined
+		cookies string // the Set-Cookie lines, joined
 	}{
-		{name: "that Traefik sets", body: `0{"sid":"` + value + `.abc"}`},
+		{name: "set by Traefik", body: `0{"sid":"` + value + `.abc"}`},
 		{
-			name: "that the request has, where clients have it", headers: http.Header{"Cookie": {"a=1; server_id=" + value}}, body: `0{"sid":"` + value + `.abc"}`,
+			name: "of the request, with ExposeCookie", headers: http.Header{"Cookie": {"a=1; server_id=" + value}}, body: `0{"sid":"` + value + `.abc"}`,
 			change: func(c *Config) { c.ExposeCookie = true },
 		},
-		{name: "that Traefik sets in place of a bad one", headers: http.Header{"Cookie": {"server_id=gone"}}, body: `0{"sid":"` + value + `.abc"}`},
+		{name: "set by Traefik instead of an invalid one", headers: http.Header{"Cookie": {"server_id=gone"}}, body: `0{"sid":"` + value + `.abc"}`},
 		{
-			name: "and leaves it to the client when told", body: `0{"sid":"` + value + `.abc"}`, cookies: "server_id=" + value + "; Path=/",
+			name: "set by Traefik and passed to the client, with ExposeCookie", body: `0{"sid":"` + value + `.abc"}`, cookies: "server_id=" + value + "; Path=/",
 			change: func(c *Config) { c.ExposeCookie = true },
 		},
 		{
@@ -85,7 +85,7 @@ func TestAHandshakeIsBoundToTheStickyCookie(t *testing.T) {
 			change: func(c *Config) { c.CookieNames = []string{"outer", "inner"} },
 		},
 		{
-			name: "but not under sid off", body: `0{"sid":"abc"}`, cookies: "server_id=" + value + "; Path=/",
+			name: "not with sid off", body: `0{"sid":"abc"}`, cookies: "server_id=" + value + "; Path=/",
 			change: func(c *Config) { c.SID = "off" },
 		},
 	}
@@ -108,15 +108,15 @@ func TestAHandshakeIsBoundToTheStickyCookie(t *testing.T) {
 	}
 }
 
-func TestTheNodeIsAskedNotToCompressAHandshake(t *testing.T) {
+func TestHandshakeRequestsNoCompression(t *testing.T) {
 	next := &balancer{cookies: []string{cookie}}
 	get(newAffinity(t, next, nil), polling, http.Header{"Accept-Encoding": {"gzip, br"}})
-	if got := next.seen.Header.Get("Accept-Encoding"); got != "identity" {
+	if got := next.received.Header.Get("Accept-Encoding"); got != "identity" {
 		t.Errorf("Accept-Encoding %q", got)
 	}
 }
 
-func TestALaterRequestGetsTheCookieBack(t *testing.T) {
+func TestLaterRequestGetsTheCookie(t *testing.T) {
 	next := &balancer{cookies: []string{cookie}}
 	handler := newAffinity(t, next, func(c *Config) { c.ExposeCookie = true })
 	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodOptions, http.MethodConnect} {
@@ -126,39 +126,39 @@ func TestALaterRequestGetsTheCookieBack(t *testing.T) {
 		w := httptest.NewRecorder()
 		handler.ServeHTTP(w, r)
 		if next.writer != http.ResponseWriter(w) {
-			t.Errorf("%s: the writer is not the one that it came with", method)
+			t.Errorf("%s: the writer is wrapped", method)
 		}
-		if got, want := next.seen.Header.Get("Cookie"), "server_id="+value+`; a="1"; b=2`; got != want {
+		if got, want := next.received.Header.Get("Cookie"), "server_id="+value+`; a="1"; b=2`; got != want {
 			t.Errorf("%s: Cookie %q, want %q", method, got, want)
 		}
-		if got, want := next.seen.URL.RawQuery, polling+"&sid=abc&t=1"; got != want || next.seen.RequestURI != "/socket.io/?"+want {
-			t.Errorf("%s: RawQuery %q, RequestURI %q, want %q", method, got, next.seen.RequestURI, want)
+		if got, want := next.received.URL.RawQuery, polling+"&sid=abc&t=1"; got != want || next.received.RequestURI != "/socket.io/?"+want {
+			t.Errorf("%s: RawQuery %q, RequestURI %q, want %q", method, got, next.received.RequestURI, want)
 		}
 	}
 }
 
-func TestLevels(t *testing.T) {
+func TestNestedLoadBalancers(t *testing.T) {
 	next := &balancer{cookies: []string{"outer", "inner"}}
 	handler := newAffinity(t, next, func(c *Config) { c.CookieNames = []string{"outer", "inner"} })
 	const o, i = "000000000000000a", "000000000000000b"
 	get(handler, polling+"&sid="+o+"."+i+".abc", nil)
-	if got := next.seen.Header.Get("Cookie"); got != "inner="+i+"; outer="+o {
+	if got := next.received.Header.Get("Cookie"); got != "inner="+i+"; outer="+o {
 		t.Errorf("Cookie %q", got)
 	}
 	spaced := newAffinity(t, next, func(c *Config) { c.CookieNames = []string{"outer", " inner"} })
 	get(spaced, polling+"&sid="+o+"."+i+".abc", nil)
-	if got := next.seen.Header.Get("Cookie"); got != "inner="+i+"; outer="+o {
-		t.Errorf("Cookie %q for a name with a space in front", got)
+	if got := next.received.Header.Get("Cookie"); got != "inner="+i+"; outer="+o {
+		t.Errorf("Cookie %q for a name with a leading space", got)
 	}
 	get(handler, polling+"&sid="+o+".abc", nil)
-	if got := next.seen.Header.Get("Cookie"); got != "" || next.seen.URL.RawQuery != polling+"&sid="+o+".abc" {
-		t.Errorf("Cookie %q, RawQuery %q for a tag of too few levels", got, next.seen.URL.RawQuery)
+	if got := next.received.Header.Get("Cookie"); got != "" || next.received.URL.RawQuery != polling+"&sid="+o+".abc" {
+		t.Errorf("Cookie %q, RawQuery %q for a tag of too few levels", got, next.received.URL.RawQuery)
 	}
 }
 
-func TestEverythingElsePassesAsItIs(t *testing.T) {
+func TestOtherRequestsPassUnchanged(t *testing.T) {
 	for _, query := range []string{
-		"", "page=1", "sid=" + value + ".abc", // no Engine.IO
+		"", "page=1", "sid=" + value + ".abc", // not Engine.IO
 		polling + "&sid=abc", polling + "&sid=b!d.abc", polling + "&sid=0123456789abcde.abc", polling + "&sid=0123456789ABCDEF.abc",
 		polling + "&sid=eyJhbGciOiJIUzI1NiJ9.eyJpZCI6MX0.c2lnbmF0dXJl", polling + "&sid=" + value + "." + strings.Repeat("x", 257), polling + "&sid=" + value + "%2Eabc",
 		polling + "&sid=" + strings.Repeat("x", 65) + ".abc", polling + "&sid=a.b&sid=c.d",
@@ -168,19 +168,19 @@ func TestEverythingElsePassesAsItIs(t *testing.T) {
 	} {
 		next := &balancer{}
 		get(newAffinity(t, next, nil), query, http.Header{"Cookie": {"a=1"}, "Accept-Encoding": {"br"}})
-		if next.seen.URL.RawQuery != query || next.seen.Header.Get("Cookie") != "a=1" || next.seen.Header.Get("Accept-Encoding") != "br" {
-			t.Errorf("%q became %q, with %v", query, next.seen.URL.RawQuery, next.seen.Header)
+		if next.received.URL.RawQuery != query || next.received.Header.Get("Cookie") != "a=1" || next.received.Header.Get("Accept-Encoding") != "br" {
+			t.Errorf("%q became %q, with %v", query, next.received.URL.RawQuery, next.received.Header)
 		}
 		w := get(newAffinity(t, next, func(c *Config) { c.ExposeCookie = true }), query, nil)
 		named := strings.Contains(query, "sid=") || !strings.Contains(query, "EIO=")
 		if named && next.writer != http.ResponseWriter(w) {
-			t.Errorf("%q: the writer is not the one that it came with", query)
+			t.Errorf("%q: the writer is wrapped", query)
 		}
 	}
 }
 
-func TestRepliesThatOpenNoSessionPassAsTheyAre(t *testing.T) {
-	next := &balancer{cookies: []string{cookie}, reply: func(w http.ResponseWriter, _ *http.Request) {
+func TestFailedHandshakePassesUnchanged(t *testing.T) {
+	next := &balancer{cookies: []string{cookie}, server: func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusBadGateway)
 		_, _ = w.Write([]byte("Bad Gateway"))
 	}}
@@ -190,7 +190,7 @@ func TestRepliesThatOpenNoSessionPassAsTheyAre(t *testing.T) {
 	}
 }
 
-func TestACookieThatCannotBeATagBindsNothing(t *testing.T) {
+func TestInvalidStickyCookieIsNotUsedAsTag(t *testing.T) {
 	for _, made := range []string{"a.b", "abc", value + "0", "http://10.0.0.1:3000", strings.ToUpper(value)} {
 		next := &balancer{}
 		w := get(newAffinity(t, next, func(c *Config) { c.ExposeCookie = true }), polling, http.Header{"Cookie": {cookie + "=" + made}})
@@ -200,8 +200,8 @@ func TestACookieThatCannotBeATagBindsNothing(t *testing.T) {
 	}
 }
 
-func TestAReplyThatBreaksOffIsShownAsItIs(t *testing.T) {
-	next := &balancer{cookies: []string{cookie}, reply: func(w http.ResponseWriter, _ *http.Request) {
+func TestIncompleteHandshakePassesUnchanged(t *testing.T) {
+	next := &balancer{cookies: []string{cookie}, server: func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write([]byte(`0{"sid":"ab`))
 		panic(http.ErrAbortHandler)
 	}}
@@ -210,7 +210,7 @@ func TestAReplyThatBreaksOffIsShownAsItIs(t *testing.T) {
 	func() {
 		defer func() {
 			if recover() == nil {
-				t.Error("the panic was swallowed")
+				t.Error("the middleware recovered from the panic")
 			}
 		}()
 		handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/?"+polling, http.NoBody))
@@ -220,7 +220,7 @@ func TestAReplyThatBreaksOffIsShownAsItIs(t *testing.T) {
 	}
 }
 
-func TestNewRefuses(t *testing.T) {
+func TestNewReturnsErrors(t *testing.T) {
 	cases := []struct {
 		name   string
 		change func(*Config)
@@ -231,8 +231,8 @@ func TestNewRefuses(t *testing.T) {
 		{"a bad cookie name", func(c *Config) { c.CookieNames = []string{"a;b"} }, `cookieNames has "a;b"`},
 		{"a cookie name twice", func(c *Config) { c.CookieNames = []string{"a", "a"} }, `cookieNames has "a" twice`},
 		{"too many cookie names", func(c *Config) { c.CookieNames = strings.Split("a,b,c,d,e,f,g,h,i", ",") }, "cookieNames has 9 names"},
-		{"room for no session", func(c *Config) { c.MaxSessions = 0 }, "maxSessions 0"},
-		{"room for less than none", func(c *Config) { c.MaxSessions = -1 }, "maxSessions -1"},
+		{"no learned sessions", func(c *Config) { c.MaxSessions = 0 }, "maxSessions 0"},
+		{"a negative number of learned sessions", func(c *Config) { c.MaxSessions = -1 }, "maxSessions -1"},
 		{"an unknown sid mode", func(c *Config) { c.SID = "sticky" }, `unknown sid mode "sticky"`},
 		{"an unknown option", func(c *Config) { c.Unknown = map[string]interface{}{"cookieName": "a"} }, "unknown option cookieName"},
 	}

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// BenchmarkRequest measures what the middleware itself does for a request. In
-// the interpreter: bin/yaegi test -bench Request, with the GOPATH of make
+// BenchmarkRequest measures the middleware without the rest of Traefik. To run it
+// in the interpreter: bin/yaegi test -bench Request, with the GOPATH of make
 // test-yaegi.
 func BenchmarkRequest(b *testing.B) {
 	cases := []struct{ name, query string }{
@@ -30,7 +30,7 @@ func BenchmarkRequest(b *testing.B) {
 	})
 	config := CreateConfig()
 	config.CookieNames = []string{cookie}
-	handler, err := New(nil, next, config, "bench@file") //nolint:staticcheck // it is not looked at
+	handler, err := New(nil, next, config, "bench@file") //nolint:staticcheck // New does not use it
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -9,74 +9,75 @@ import (
 	"github.com/eio-affinity/affinity/core"
 )
 
-// maxLevels is how many sticky cookies, and so balancers behind one another,
-// there may be. Traefik's weighted services nest; nobody nests them this deep.
+// maxLevels is the maximum number of sticky cookies, that is of nested load
+// balancers. Traefik's weighted services can be nested, but not usefully this deep.
 const maxLevels = 8
 
 // Config is the configuration of the middleware.
 type Config struct {
-	// CookieNames has the name of the sticky cookie of the service behind the
-	// middleware, its loadBalancer.sticky.cookie.name. For a weighted service
-	// of sticky services it has one name for each level, the outermost first.
-	// Required.
+	// CookieNames is the name of the sticky cookie of the service behind the
+	// middleware, its loadBalancer.sticky.cookie.name. For a weighted service of
+	// sticky services, it is one name for each level, the outermost first. At most
+	// 8. Required.
 	CookieNames []string `json:"cookieNames,omitempty" toml:"cookieNames,omitempty" yaml:"cookieNames,omitempty"`
 
-	// SID says how to remember the server of a session: "tag" puts the sticky
-	// cookie's value in front of the session ID that the client gets, so that
-	// nothing has to be remembered; "learn" leaves the session ID as it is and
-	// remembers it, in this process, for the pingInterval and pingTimeout of
-	// its handshake since its last use; "auto" is "tag" for Engine.IO 4
-	// (Socket.IO 3 and 4) and "learn" for Engine.IO 3 (Socket.IO 2), where the
-	// session ID is also the socket.id that applications see; "off" does
-	// neither. Default: "auto".
+	// SID is how to remember the server of a session. "tag" prefixes the session ID
+	// that the client receives with the value of the sticky cookie, so that the
+	// plugin stores nothing. "learn" leaves the session ID unchanged and stores it
+	// in the memory of this process, until it has not been used for the
+	// pingInterval plus pingTimeout of its handshake. "auto" is "tag" for Engine.IO
+	// 4 (Socket.IO 3 and 4), and "learn" for Engine.IO 3 (Socket.IO 2), where the
+	// session ID is also the socket.id that applications see. "off" turns the plugin
+	// off. Default: "auto".
 	SID string `json:"sid,omitempty" toml:"sid,omitempty" yaml:"sid,omitempty"`
 
-	// MaxSessions is how many learned sessions to remember at most. When there
-	// are more, the one nearest its expiry is dropped, and the log says how many
-	// were. The table is that of all middlewares of this name, and it survives
-	// a reload of the dynamic configuration. Default: 1000000.
+	// MaxSessions is the maximum number of learned sessions. When the table is full,
+	// a new session evicts the one nearest its expiry, and the plugin logs how many
+	// were evicted. All middlewares with the same name share a table, which survives
+	// a change of the dynamic configuration. Must be at least 1. Default: 1000000.
 	MaxSessions int `json:"maxSessions,omitempty" toml:"maxSessions,omitempty" yaml:"maxSessions,omitempty"`
 
-	// ExposeCookie leaves the sticky cookie to clients, for those that keep
-	// cookies and are to come back to the same server. A client that has the
-	// cookie of a server that is dead or leaving goes there, until Traefik's
-	// health check has found out; only handshakes that fail set no cookie. When
-	// it is false, no reply to an Engine.IO request sets the sticky cookie, and a
-	// request that opens a session does not bring it to Traefik. Default: false.
+	// ExposeCookie passes the sticky cookie to clients, so that those that keep
+	// cookies return to the same server when they reconnect. A client with the
+	// cookie of a dead or terminating server is sent there until Traefik's health
+	// check marks the server as down. Failed handshakes do not set the cookie. If
+	// ExposeCookie is false, no response to an Engine.IO request sets the sticky
+	// cookie, and it is removed from requests that open a session. Default: false.
 	ExposeCookie bool `json:"exposeCookie,omitempty" toml:"exposeCookie,omitempty" yaml:"exposeCookie,omitempty"`
 
-	// Unknown has the options that are none of the above. Traefik puts them
-	// here, where it would drop them otherwise, so that New can refuse them.
+	// Unknown collects all other options, which Traefik would ignore otherwise, so
+	// that New can return an error for them.
 	Unknown map[string]interface{} `json:"-" mapstructure:",remain" toml:"-" yaml:"-"`
 }
 
-// CreateConfig returns the configuration with its defaults. It is Traefik's
-// entry point, together with [New].
+// CreateConfig returns a configuration with the defaults. Traefik calls it before
+// [New].
 func CreateConfig() *Config {
 	return &Config{SID: string(core.ModeAuto), MaxSessions: core.DefaultMaxSessions}
 }
 
-// check refuses what cannot work, and returns the cookie names and the mode.
-func (c *Config) check() (cookies []string, mode core.Mode, err error) {
+// validate returns the cookie names and the mode, or an error if the configuration
+// is invalid.
+func (c *Config) validate() (cookies []string, mode core.Mode, err error) {
 	if len(c.Unknown) > 0 {
 		names := make([]string, 0, len(c.Unknown))
 		for name := range c.Unknown {
 			names = append(names, name)
 		}
 		sort.Strings(names)
-		return nil, "", fmt.Errorf("unknown option %s: there are cookieNames, sid, maxSessions and exposeCookie", strings.Join(names, ", "))
+		return nil, "", fmt.Errorf("unknown option %s: the options are cookieNames, sid, maxSessions and exposeCookie", strings.Join(names, ", "))
 	}
 	if len(c.CookieNames) == 0 {
-		return nil, "", errors.New("cookieNames is empty: it has to name the sticky cookie of the service")
+		return nil, "", errors.New("cookieNames is empty: must have the name of the sticky cookie of the service")
 	}
 	if len(c.CookieNames) > maxLevels {
-		return nil, "", fmt.Errorf("cookieNames has %d names: %d are the most", len(c.CookieNames), maxLevels)
+		return nil, "", fmt.Errorf("cookieNames has %d names: must have at most %d", len(c.CookieNames), maxLevels)
 	}
 	seen := map[string]bool{}
 	for _, name := range c.CookieNames {
-		name = strings.TrimSpace(name) // a label's "a, b" is split at the comma only
+		name = strings.TrimSpace(name) // Traefik splits the label "a, b" at the comma only
 		if !core.ValidCookieName(name) {
-			return nil, "", fmt.Errorf("cookieNames has %q, which cannot be the name of a cookie", name)
+			return nil, "", fmt.Errorf("cookieNames has %q: not a valid cookie name", name)
 		}
 		if seen[name] {
 			return nil, "", fmt.Errorf("cookieNames has %q twice", name)
@@ -85,7 +86,7 @@ func (c *Config) check() (cookies []string, mode core.Mode, err error) {
 		cookies = append(cookies, name)
 	}
 	if c.MaxSessions < 1 {
-		return nil, "", fmt.Errorf("maxSessions %d: it has to be 1 at least", c.MaxSessions)
+		return nil, "", fmt.Errorf("maxSessions %d: must be at least 1", c.MaxSessions)
 	}
 	mode, err = core.ParseMode(c.SID)
 	return cookies, mode, err

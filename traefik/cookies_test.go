@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// fixed is what a load balancer and a server reply, whatever the request.
+// fixed sends the same response to every request.
 func fixed(status int, cookies []string, body string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		for _, line := range cookies {
@@ -19,23 +19,23 @@ func fixed(status int, cookies []string, body string) http.Handler {
 	})
 }
 
-// engineIO are requests of each kind.
+// engineIO has a request of each kind.
 var engineIO = []struct{ name, method, query, upgrade string }{
 	{"a handshake", http.MethodGet, polling, ""},
 	{"a handshake of Engine.IO 3", http.MethodGet, polling3, ""},
 	{"a handshake of an unknown version", http.MethodGet, "EIO=9&transport=polling", ""},
 	{"a handshake over WebSocket", http.MethodGet, "EIO=4&transport=websocket", "websocket"},
 	{"a handshake with a long query", http.MethodGet, polling + "&x=" + strings.Repeat("x", 8<<10), ""},
-	{"a handshake to servers that take the first of two session IDs", http.MethodGet, polling + "&sid=&sid=abc", ""},
-	{"a handshake to servers that take the last of two session IDs", http.MethodGet, polling + "&sid=" + value + ".abc&sid=", ""},
+	{"a handshake for servers that use the first of two session IDs", http.MethodGet, polling + "&sid=&sid=abc", ""},
+	{"a handshake for servers that use the last of two session IDs", http.MethodGet, polling + "&sid=" + value + ".abc&sid=", ""},
 	{"a poll", http.MethodGet, polling + "&sid=" + value + ".abc", ""},
 	{"a poll with a parameter of the application", http.MethodGet, "shop=1&" + polling + "&sid=" + value + ".abc&Auth=x", ""},
 	{"a post", http.MethodPost, polling + "&sid=" + value + ".abc", ""},
 	{"an upgrade", http.MethodGet, "EIO=4&transport=websocket&sid=" + value + ".abc", "websocket"},
 	{"a preflight", http.MethodOptions, polling + "&sid=" + value + ".abc", ""},
 	{"a preflight of a handshake", http.MethodOptions, polling, ""},
-	{"a poll of a session that is not known", http.MethodGet, polling + "&sid=abc", ""},
-	{"a poll of a session of Engine.IO 3 that is not known", http.MethodGet, polling3 + "&sid=abc", ""},
+	{"a poll of an unknown session", http.MethodGet, polling + "&sid=abc", ""},
+	{"a poll of an unknown session of Engine.IO 3", http.MethodGet, polling3 + "&sid=abc", ""},
 }
 
 func send(handler http.Handler, method, query, upgrade string, headers http.Header) *httptest.ResponseRecorder {
@@ -51,7 +51,7 @@ func send(handler http.Handler, method, query, upgrade string, headers http.Head
 	return w
 }
 
-func TestNoReplyToEngineIOHasTheStickyCookie(t *testing.T) {
+func TestNoEngineIOResponseSetsTheStickyCookie(t *testing.T) {
 	set := []string{cookie + "=" + value + "; Path=/", "mine=1", cookie + "=other"}
 	for _, tc := range engineIO {
 		for _, status := range []int{200, 204, 304, 400, 404, 502, 503} {
@@ -69,12 +69,12 @@ func TestNoReplyToEngineIOHasTheStickyCookie(t *testing.T) {
 	for _, tc := range engineIO {
 		w := send(newAffinity(t, silent, nil), tc.method, tc.query, tc.upgrade, nil)
 		if got := strings.Join(w.Header()["Set-Cookie"], "|"); got != "mine=1" {
-			t.Errorf("%s without a reply: Set-Cookie %q", tc.name, got)
+			t.Errorf("%s without a response: Set-Cookie %q", tc.name, got)
 		}
 	}
 }
 
-func TestRepliesToAllElseKeepTheStickyCookie(t *testing.T) {
+func TestOtherResponsesKeepTheStickyCookie(t *testing.T) {
 	set := cookie + "=" + value + "; Path=/"
 	w := get(newAffinity(t, fixed(200, []string{set}, "a page"), nil), "page=1", nil)
 	if got := strings.Join(w.Header()["Set-Cookie"], "|"); got != set {
@@ -82,11 +82,11 @@ func TestRepliesToAllElseKeepTheStickyCookie(t *testing.T) {
 	}
 }
 
-func TestAnExposedCookieLeavesOnNoHandshakeThatFails(t *testing.T) {
+func TestFailedHandshakeDoesNotSetAnExposedCookie(t *testing.T) {
 	expose := func(c *Config) { c.ExposeCookie = true }
 	set := cookie + "=" + value + "; Path=/"
 	for _, tc := range engineIO {
-		opens := strings.Contains(tc.name, "a handshake") && !strings.Contains(tc.name, "to servers")
+		opens := strings.Contains(tc.name, "a handshake") && !strings.Contains(tc.name, "for servers")
 		for _, status := range []int{200, 502} {
 			w := send(newAffinity(t, fixed(status, []string{set}, `0{"sid":"abc"}`), expose), tc.method, tc.query, tc.upgrade, nil)
 			want := set
@@ -100,7 +100,7 @@ func TestAnExposedCookieLeavesOnNoHandshakeThatFails(t *testing.T) {
 	}
 }
 
-func TestAHandshakeBringsNoStickyCookieToTraefik(t *testing.T) {
+func TestHandshakeLosesTheStickyCookieOfTheClient(t *testing.T) {
 	for _, tc := range engineIO {
 		if !strings.HasPrefix(tc.name, "a handshake") {
 			continue
@@ -112,51 +112,51 @@ func TestAHandshakeBringsNoStickyCookieToTraefik(t *testing.T) {
 		} {
 			next := &balancer{cookies: []string{cookie}}
 			send(newAffinity(t, next, nil), tc.method, tc.query, tc.upgrade, http.Header{"Cookie": {sent}})
-			if got := next.seen.Header.Get("Cookie"); got != want {
-				t.Errorf("%s with Cookie %q: Traefik gets %q, want %q", tc.name, sent, got, want)
+			if got := next.received.Header.Get("Cookie"); got != want {
+				t.Errorf("%s with Cookie %q: Traefik receives %q, want %q", tc.name, sent, got, want)
 			}
 			send(newAffinity(t, next, func(c *Config) { c.ExposeCookie = true }), tc.method, tc.query, tc.upgrade, http.Header{"Cookie": {sent}})
-			if got := next.seen.Header.Get("Cookie"); got != sent {
-				t.Errorf("%s with an exposed Cookie %q: Traefik gets %q", tc.name, sent, got)
+			if got := next.received.Header.Get("Cookie"); got != sent {
+				t.Errorf("%s with an exposed Cookie %q: Traefik receives %q", tc.name, sent, got)
 			}
 		}
 	}
 }
 
-// A client that names itself a server does not get a session there.
-func TestAHandshakeTakesNoTagFromAClient(t *testing.T) {
+// A client cannot choose the server of its session.
+func TestHandshakeIgnoresTheStickyCookieOfTheClient(t *testing.T) {
 	w := get(newAffinity(t, fixed(200, nil, `0{"sid":"abc"}`), nil), polling, http.Header{"Cookie": {cookie + "=" + value}})
 	if w.Body.String() != `0{"sid":"abc"}` {
 		t.Errorf("body %q", w.Body.String())
 	}
 }
 
-func TestUnderSidOffTheMiddlewareDoesNothing(t *testing.T) {
+func TestSIDOffDisablesTheMiddleware(t *testing.T) {
 	set := cookie + "=" + value + "; Path=/"
 	for _, tc := range engineIO {
-		next := &balancer{cookies: []string{cookie}, reply: fixed(502, nil, "").ServeHTTP}
+		next := &balancer{cookies: []string{cookie}, server: fixed(502, nil, "").ServeHTTP}
 		w := send(newAffinity(t, next, func(c *Config) { c.SID = "off" }), tc.method, tc.query, tc.upgrade, http.Header{"Cookie": {"a=1; server_id=gone"}})
 		if got := strings.Join(w.Header()["Set-Cookie"], "|"); got != set || next.writer != http.ResponseWriter(w) ||
-			next.seen.Header.Get("Cookie") != "a=1; server_id=gone" || next.seen.URL.RawQuery != tc.query {
-			t.Errorf("%s: Set-Cookie %q, Cookie %q", tc.name, got, next.seen.Header.Get("Cookie"))
+			next.received.Header.Get("Cookie") != "a=1; server_id=gone" || next.received.URL.RawQuery != tc.query {
+			t.Errorf("%s: Set-Cookie %q, Cookie %q", tc.name, got, next.received.Header.Get("Cookie"))
 		}
 	}
 }
 
-func TestTheFirstCookieOfANameIsTraefiks(t *testing.T) {
+func TestFirstCookieOfTheNameIsTraefiks(t *testing.T) {
 	const other = "fedcba9876543210"
 	w := get(newAffinity(t, fixed(200, []string{cookie + "=" + value + "; Path=/", cookie + "=" + other}, `0{"sid":"abc"}`), nil), polling, nil)
 	if want := `0{"sid":"` + value + `.abc"}`; w.Body.String() != want {
 		t.Errorf("body %q, want %q", w.Body.String(), want)
 	}
-	// Engine.IO's own cookie has the session ID for its value.
+	// The value of Engine.IO's own cookie is the session ID.
 	w = get(newAffinity(t, fixed(200, []string{cookie + "=" + value + "; Path=/", cookie + "=abc; HttpOnly"}, `0{"sid":"abc"}`), nil), polling, nil)
 	if want := `0{"sid":"` + value + `.abc"}`; w.Body.String() != want {
 		t.Errorf("body %q, want %q", w.Body.String(), want)
 	}
 }
 
-func TestTheLevelsThatThereAreAreBound(t *testing.T) {
+func TestMissingLevelIsEmptyInTheTag(t *testing.T) {
 	levels := func(c *Config) { c.CookieNames = []string{"outer", "inner"} }
 	for _, tc := range []struct{ name, set, sid, pinned string }{
 		{"a child without a sticky cookie", "outer", value + "..abc", "outer=" + value + "; a=1"},
@@ -170,8 +170,8 @@ func TestTheLevelsThatThereAreAreBound(t *testing.T) {
 		next := &balancer{}
 		for _, query := range []string{polling + "&sid=" + tc.sid, "shop=1&" + polling + "&sid=" + tc.sid, "EIO=4&sid=" + tc.sid + "&x=" + strings.Repeat("x", 8<<10)} {
 			get(newAffinity(t, next, levels), query, http.Header{"Cookie": {"outer=x; a=1; inner=y"}})
-			if got := next.seen.Header.Get("Cookie"); got != tc.pinned || !strings.Contains(next.seen.URL.RawQuery, "sid=abc") {
-				t.Errorf("%s: Cookie %q, want %q; query %.60q", tc.name, got, tc.pinned, next.seen.URL.RawQuery)
+			if got := next.received.Header.Get("Cookie"); got != tc.pinned || !strings.Contains(next.received.URL.RawQuery, "sid=abc") {
+				t.Errorf("%s: Cookie %q, want %q; query %.60q", tc.name, got, tc.pinned, next.received.URL.RawQuery)
 			}
 		}
 	}

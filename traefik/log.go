@@ -5,39 +5,40 @@ import (
 	"sync/atomic"
 )
 
-// warnings says which warnings there were: 1 once there was one. Traefik makes
-// the middleware anew for each router, and whenever its dynamic configuration
-// changes, so there is one for each router and configuration.
+// warnings has a flag for each warning that is logged only once, which is 1 after
+// that. Traefik creates the middleware anew for each router and for each change of
+// the dynamic configuration, so the limit is per router and configuration.
 type warnings struct {
-	missing, partly, twice uint32
+	noCookie, missingLevel, duplicateCookie uint32
 }
 
-// say writes a line to Traefik's log, which is behind package log, and knows it
-// as an error.
-func say(a *Affinity, format string, args ...interface{}) {
+// logf writes a line to Traefik's log. Traefik redirects package log to it, with
+// level error.
+func logf(a *Affinity, format string, args ...interface{}) {
 	log.New(log.Writer(), "", 0).Printf("middleware "+a.name+": "+format, args...)
 }
 
-// warnMissing says what is to be configured for a sticky cookie to come. The tag
-// is that of the cookies that did.
-func warnMissing(a *Affinity, cookie, tag string) {
+// warnMissingCookie logs which sticky cookie is missing from the response to a
+// handshake. The tag has the levels whose cookies were set.
+func warnMissingCookie(a *Affinity, cookie, tag string) {
 	if tag != "" {
-		if atomic.CompareAndSwapUint32(&a.warned.partly, 0, 1) {
-			say(a, "a Socket.IO session was opened through a service without the sticky cookie %q; the session is kept only if that "+
-				"service has a single server; otherwise set its loadBalancer.sticky.cookie.name", cookie)
+		if atomic.CompareAndSwapUint32(&a.warned.missingLevel, 0, 1) {
+			logf(a, "the service that opened a Socket.IO session sets no sticky cookie %q, so the session is pinned only if that service "+
+				"has a single server; otherwise set its loadBalancer.sticky.cookie.name", cookie)
 		}
 		return
 	}
-	if atomic.CompareAndSwapUint32(&a.warned.missing, 0, 1) {
-		say(a, "a Socket.IO session was opened, but no sticky cookie %q came with it, so the session is not kept; "+
-			"set loadBalancer.sticky.cookie.name to that in the service behind the middleware", cookie)
+	if atomic.CompareAndSwapUint32(&a.warned.noCookie, 0, 1) {
+		logf(a, "the service that opened a Socket.IO session sets no sticky cookie %q, so the session is not pinned; "+
+			"set its loadBalancer.sticky.cookie.name to that name", cookie)
 	}
 }
 
-// warnTwice says that the servers set a cookie of the same name as Traefik's.
-func warnTwice(a *Affinity, cookie string) {
-	if atomic.CompareAndSwapUint32(&a.warned.twice, 0, 1) {
-		say(a, "a reply sets the cookie %q twice: the first is taken for Traefik's sticky cookie, and clients get neither; "+
-			"give loadBalancer.sticky.cookie.name a name that no server uses", cookie)
+// warnDuplicateCookie logs that a server sets a cookie with the same name as
+// Traefik's sticky cookie.
+func warnDuplicateCookie(a *Affinity, cookie string) {
+	if atomic.CompareAndSwapUint32(&a.warned.duplicateCookie, 0, 1) {
+		logf(a, "a response sets the cookie %q twice: the plugin uses the first one as Traefik's sticky cookie, and removes both; "+
+			"set loadBalancer.sticky.cookie.name to a name that no server uses", cookie)
 	}
 }

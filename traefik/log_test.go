@@ -8,17 +8,17 @@ import (
 	"testing"
 )
 
-// logged returns what is logged while something happens.
-func logged(something func()) string {
+// logged returns what a call logs.
+func logged(call func()) string {
 	var lines bytes.Buffer
 	before := log.Writer()
 	log.SetOutput(&lines)
 	defer log.SetOutput(before)
-	something()
+	call()
 	return lines.String()
 }
 
-func TestAMissingStickyCookieIsLoggedOnceForEachMiddleware(t *testing.T) {
+func TestMissingStickyCookieIsLoggedOncePerMiddleware(t *testing.T) {
 	lines := logged(func() {
 		for i := 0; i < 2; i++ {
 			handler := newAffinity(t, fixed(200, nil, `0{"sid":"new"}`), nil)
@@ -27,24 +27,24 @@ func TestAMissingStickyCookieIsLoggedOnceForEachMiddleware(t *testing.T) {
 			}
 		}
 	})
-	if strings.Count(lines, "the session is not kept") != 2 || strings.Count(lines, "\n") != 2 {
+	if strings.Count(lines, "the session is not pinned") != 2 || strings.Count(lines, "\n") != 2 {
 		t.Errorf("logged %q, want one line for each of two", lines)
 	}
 }
 
-func TestAMissingLevelIsLogged(t *testing.T) {
+func TestMissingLevelIsLoggedOnce(t *testing.T) {
 	lines := logged(func() {
 		handler := newAffinity(t, fixed(200, []string{"outer=" + value}, `0{"sid":"new"}`), func(c *Config) { c.CookieNames = []string{"outer", "inner"} })
 		for i := 0; i < 3; i++ {
 			get(handler, polling, nil)
 		}
 	})
-	if strings.Count(lines, `without the sticky cookie "inner"`) != 1 || strings.Count(lines, "\n") != 1 {
+	if strings.Count(lines, `sets no sticky cookie "inner"`) != 1 || strings.Count(lines, "\n") != 1 {
 		t.Errorf("logged %q", lines)
 	}
 }
 
-func TestTwoCookiesOfTheNameAreLogged(t *testing.T) {
+func TestDuplicateCookieIsLoggedOnce(t *testing.T) {
 	lines := logged(func() {
 		handler := newAffinity(t, fixed(200, []string{cookie + "=" + value, cookie + "=abc"}, `0{"sid":"abc"}`), nil)
 		for i := 0; i < 3; i++ {
@@ -56,8 +56,8 @@ func TestTwoCookiesOfTheNameAreLogged(t *testing.T) {
 	}
 }
 
-// A client cannot have a warning logged, after which an operator would get none.
-func TestAClientCannotUseUpAWarning(t *testing.T) {
+// Each warning is logged once, so a client must not be able to trigger one.
+func TestClientCannotTriggerWarnings(t *testing.T) {
 	for _, expose := range []bool{false, true} {
 		lines := logged(func() {
 			next := &balancer{cookies: []string{cookie}}
@@ -73,29 +73,29 @@ func TestAClientCannotUseUpAWarning(t *testing.T) {
 	}
 }
 
-func TestTwiceInAChain(t *testing.T) {
+func TestMiddlewareTwiceInAChain(t *testing.T) {
 	cases := []struct {
-		name, open, sid string // sid is what the client gets
+		name, open, sid string // sid is the one that the client receives
 		reply           http.HandlerFunc
 		change          func(*Config)
 	}{
 		{"a tagged session", polling, value + ".abc", nil, nil},
-		{"a learned session", polling3, "twice", opening3("twice"), nil},
+		{"a learned session", polling3, "twice", handshake3("twice"), nil},
 		{"a session with an exposed cookie", polling, value + "." + value + ".abc", nil, func(c *Config) { c.ExposeCookie = true }},
 	}
 	for _, tc := range cases {
 		tc := tc
 		t.Run(tc.name, func(t *testing.T) {
-			next := &balancer{cookies: []string{cookie}, reply: tc.reply}
+			next := &balancer{cookies: []string{cookie}, server: tc.reply}
 			var body string
 			lines := logged(func() {
 				chain := newAffinity(t, newNamed(t, "inner@file", next, tc.change), tc.change)
 				body = get(chain, tc.open, nil).Body.String()
 				for _, query := range []string{"&sid=" + tc.sid, "&sid=" + tc.sid + "&shop=1"} {
 					w := get(chain, tc.open+query, http.Header{"Cookie": {"a=1"}})
-					got, err := next.seen.Cookie(cookie)
-					if err != nil || got.Value != value || !strings.Contains(next.seen.URL.RawQuery, "sid="+tc.sid[strings.LastIndex(tc.sid, ".")+1:]) {
-						t.Errorf("%s: Traefik is asked %q with %v", query, next.seen.URL.RawQuery, next.seen.Header)
+					got, err := next.received.Cookie(cookie)
+					if err != nil || got.Value != value || !strings.Contains(next.received.URL.RawQuery, "sid="+tc.sid[strings.LastIndex(tc.sid, ".")+1:]) {
+						t.Errorf("%s: Traefik receives %q with %v", query, next.received.URL.RawQuery, next.received.Header)
 					}
 					if set := w.Header()["Set-Cookie"]; len(set) > 0 {
 						t.Errorf("%s: Set-Cookie %q", query, set)

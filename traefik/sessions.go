@@ -6,32 +6,33 @@ import (
 	"github.com/eio-affinity/affinity/core"
 )
 
-// tables has the learned sessions of each middleware, by its name. Traefik makes
-// all middlewares anew when its dynamic configuration changes, but it keeps the
-// interpreter, and so this.
+// tables has the learned sessions of each middleware, by the name of the
+// middleware. They survive a change of the dynamic configuration: Traefik then
+// creates all middlewares anew, but keeps the interpreter.
 var (
 	tablesMu sync.Mutex
 	tables   = map[string]*core.Share{}
 )
 
-// tableOf returns the table of a middleware, with room for so many sessions.
-// Nobody says when a middleware is gone, so the tables of all are tidied.
-func tableOf(name string, most int) *core.Share {
+// learnedSessions returns the learned sessions of a middleware, and limits their
+// number. Traefik does not report when it removes a middleware, so the call
+// releases the memory of all tables whose sessions have expired.
+func learnedSessions(name string, limit int) *core.Share {
 	tablesMu.Lock()
 	defer tablesMu.Unlock()
 	for _, table := range tables {
-		table.Table().Tidy()
+		table.Table().Compact()
 	}
 	table := tables[name]
 	if table == nil {
-		table = core.NewSessions(most).NewShare()
+		table = core.NewSessions(limit).NewShare()
 		tables[name] = table
 	}
-	table.Table().Limit(most)
+	table.Table().SetLimit(limit)
 	return table
 }
 
-// isLearned reports whether any middleware has learned a session.
+// isLearned reports whether any middleware has learned the session.
 func isLearned(sid string) bool {
 	tablesMu.Lock()
 	defer tablesMu.Unlock()

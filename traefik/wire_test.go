@@ -14,33 +14,32 @@ import (
 	"time"
 )
 
-// newWire returns the address of the middleware in front of a compiled reverse
-// proxy, which sets the sticky cookie, and of a server behind that. In the
-// interpreter, the reverse proxy sees of the middleware's writer what Traefik
-// sees of it.
-func newWire(t *testing.T, server http.HandlerFunc) (address string) {
+// startProxy returns the address of the middleware in front of a compiled reverse
+// proxy, which sets the sticky cookie, and a server. Under Yaegi, the reverse proxy
+// sees the same methods of the middleware's writer as Traefik does.
+func startProxy(t *testing.T, server http.HandlerFunc) (address string) {
 	t.Helper()
-	behind := httptest.NewServer(server)
-	t.Cleanup(behind.Close)
-	target, err := url.Parse(behind.URL)
+	upstream := httptest.NewServer(server)
+	t.Cleanup(upstream.Close)
+	target, err := url.Parse(upstream.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
 	proxy := httputil.NewSingleHostReverseProxy(target)
 	proxy.FlushInterval = -1
-	// In front of a server that switches protocols, Traefik's retry has headers
-	// of its own, as this has those that come from there.
+	// If the server switches protocols, Traefik's retry middleware has a header of
+	// its own, like this one.
 	proxy.ModifyResponse = func(res *http.Response) error {
 		res.Header.Add("Set-Cookie", cookie+"="+value+"; Path=/")
 		return nil
 	}
-	front := httptest.NewServer(newAffinity(t, proxy, nil))
-	t.Cleanup(front.Close)
-	return strings.TrimPrefix(front.URL, "http://")
+	middleware := httptest.NewServer(newAffinity(t, proxy, nil))
+	t.Cleanup(middleware.Close)
+	return strings.TrimPrefix(middleware.URL, "http://")
 }
 
-func TestAWebSocketPassesAndItsReplyHasNoStickyCookie(t *testing.T) {
-	address := newWire(t, func(w http.ResponseWriter, _ *http.Request) {
+func TestWebSocketResponseDoesNotSetTheStickyCookie(t *testing.T) {
+	address := startProxy(t, func(w http.ResponseWriter, _ *http.Request) {
 		conn, buffered, err := http.NewResponseController(w).Hijack()
 		if err != nil {
 			t.Error(err)
@@ -68,15 +67,15 @@ func TestAWebSocketPassesAndItsReplyHasNoStickyCookie(t *testing.T) {
 		}
 		_, _ = io.WriteString(conn, "ping\n")
 		if said, _ := io.ReadAll(reader); string(said) != "helloyou said ping\n" {
-			t.Errorf("%s: the server said %q", query, said)
+			t.Errorf("%s: received %q", query, said)
 		}
 		_ = conn.Close()
 	}
 }
 
-func TestAReplyOfASessionStreams(t *testing.T) {
+func TestResponseToASessionStreams(t *testing.T) {
 	goOn := make(chan struct{})
-	address := newWire(t, func(w http.ResponseWriter, _ *http.Request) {
+	address := startProxy(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain")
 		for _, part := range []string{"", "one", "two"} {
 			_, _ = io.WriteString(w, part)
@@ -85,7 +84,7 @@ func TestAReplyOfASessionStreams(t *testing.T) {
 		}
 	})
 	res, err := (&http.Client{Timeout: time.Minute}).Get("http://" + address + "/?" + polling + "&sid=" + value + ".abc")
-	if err != nil { // the headers came before the body
+	if err != nil { // the header must arrive before the body
 		t.Fatal(err)
 	}
 	defer func() { _ = res.Body.Close() }()

@@ -2,12 +2,12 @@
 
 const http = require("node:http");
 
-// Agent makes the connections of one client, each for one request, as clients
-// make them without an agent.
+// Agent makes the connections of one client, one for each request, as clients do
+// without an agent.
 class Agent extends http.Agent {
   jar = new Map();
   connections = new Set();
-  places = Math.floor(Math.random() * 250);
+  addresses = Math.floor(Math.random() * 250);
 
   constructor({ roam, cookieJar }) {
     super();
@@ -15,17 +15,17 @@ class Agent extends http.Agent {
     this.cookieJar = cookieJar;
   }
 
-  // The addresses of 127.0.0.0/8 are all this machine's.
+  // All addresses of 127.0.0.0/8 are this machine's.
   createConnection(options, done) {
-    if (this.roam) options.localAddress = `127.0.0.${2 + (this.places++ % 250)}`;
+    if (this.roam) options.localAddress = `127.0.0.${2 + (this.addresses++ % 250)}`;
     const connection = super.createConnection(options, done);
     this.connections.add(connection);
     connection.once("close", () => this.connections.delete(connection));
     return connection;
   }
 
-  // All requests come through here before their headers are sent, those that
-  // are to become WebSockets too.
+  // Every request comes through here before its headers are sent, those that
+  // become WebSockets included.
   addRequest(request, ...rest) {
     if (this.cookieJar) {
       if (this.jar.size > 0) request.setHeader("Cookie", [...this.jar.values()].join("; "));
@@ -43,7 +43,7 @@ class Agent extends http.Agent {
     }
   }
 
-  // Breaks all connections, as a network does that goes away.
+  // Breaks all connections, as a lost network does.
   cut() {
     for (const connection of this.connections) connection.destroy();
   }

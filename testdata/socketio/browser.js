@@ -1,14 +1,13 @@
 "use strict";
 
-// A real Chromium, in whose pages crowds of stock Socket.IO clients run.
+// A real Chromium, in whose pages stock Socket.IO clients run.
 //
 //   node browser.js '{"thirdPartyCookies":false,"flags":[]}'
 //
 // CHROMIUM names the browser (default: /usr/bin/chromium). For each line on
-// standard input, a crowd, it loads a node's page into a session of the browser
-// that has no cookies, has the clients of the crowd do what those of clients.js
-// do, and prints one line of JSON to stdout, with these in the meaning that
-// they have there: clients, connected, answers, wrongNode, mismatched,
+// standard input, the settings of a run, it loads a node's page into a session of
+// the browser without cookies, has the clients do what those of clients.js do, and
+// prints one line of JSON to stdout. These keys mean what they mean there: clients, connected, answers, wrongNode, mismatched,
 // disconnects, errors, errorCount, upgraded, perNode, finalTransports; and
 //
 //   setCookies  cookies that the browser has in the end
@@ -35,13 +34,13 @@ const defaults = {
   build: "socket.io-4", // the clients: "socket.io-4", "socket.io-2", or "engine.io", which speaks Socket.IO 4 by hand
   url: "",
   path: "/socket.io",
-  clients: 1,
+  count: 1, // of clients
   transports: ["polling", "websocket"],
   messages: 4, // rounds of each client, before the last one after an upgrade
   maxBytes: 20_000, // of the largest payload; every client sends one text and one binary of this size
   options: {}, // more options of the clients
-  visit: false, // ask the front for /health, with credentials, before the clients connect
-  guard: 120_000, // milliseconds after which something that has not happened is an error
+  visit: false, // request /health from the proxy, with credentials, before the clients connect
+  timeout: 120_000, // milliseconds after which something that has not happened is an error
 };
 
 // A profile of its own, since which cookies Chromium blocks is none of its
@@ -71,23 +70,23 @@ const launched = chromium.launchPersistentContext(profile, {
   ],
 });
 
-async function run(crowd) {
+async function run(options) {
   const browser = (await launched).browser();
   const context = await browser.newContext({ ignoreHTTPSErrors: true });
   try {
     const page = await context.newPage();
-    page.setDefaultTimeout(crowd.guard);
+    page.setDefaultTimeout(options.timeout);
     const faults = [];
     page.on("pageerror", (error) => faults.push(`on the page: ${error.stack}`));
     let compressed = 0;
     page.on("response", (response) => {
       if (response.url().includes("EIO=") && response.headers()["content-encoding"]) compressed++;
     });
-    await page.goto(crowd.page);
-    await page.addScriptTag({ url: new URL(`${crowd.build}.js`, crowd.page).href });
-    // What came with the page may not hold the sessions.
+    await page.goto(options.page);
+    await page.addScriptTag({ url: new URL(`${options.build}.js`, options.page).href });
+    // A cookie of the page must not hold the sessions.
     await context.clearCookies();
-    const result = await page.evaluate((told) => runCrowd(told), crowd);
+    const result = await page.evaluate((options) => runClients(options), options);
     result.errors.push(...faults);
     result.errorCount += faults.length;
     result.setCookies = (await context.cookies()).length;

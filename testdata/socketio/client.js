@@ -1,10 +1,10 @@
 "use strict";
 
 const { Agent } = require("./agent.js");
-const { crowd, result, count } = require("./crowd.js");
 const { payloads } = require("./payloads.js");
+const { settings, result, count } = require("./settings.js");
 
-const io = crowd.client === 2 ? require("socket.io-client-2") : require("socket.io-client").io;
+const io = settings.version === 2 ? require("socket.io-client-2") : require("socket.io-client").io;
 
 function same(sent, got) {
   return Buffer.isBuffer(sent) ? Buffer.isBuffer(got) && sent.equals(got) : sent === got;
@@ -15,32 +15,32 @@ class Client {
     this.index = index;
     this.leaving = false;
     this.away = false;
-    this.steps = 0; // taken, of those that were asked for
-    this.payloads = payloads(index, crowd);
-    this.agent = crowd.roam || crowd.cookieJar ? new Agent(crowd) : false;
-    this.socket = io(crowd.url, {
-      path: crowd.path,
-      transports: crowd.transports,
-      rejectUnauthorized: crowd.rejectUnauthorized,
-      forceBase64: crowd.forceBase64,
-      extraHeaders: { ...crowd.extraHeaders },
-      withCredentials: crowd.withCredentials,
+    this.steps = 0; // commands done
+    this.payloads = payloads(index, settings);
+    this.agent = settings.roam || settings.cookieJar ? new Agent(settings) : false;
+    this.socket = io(settings.url, {
+      path: settings.path,
+      transports: settings.transports,
+      rejectUnauthorized: settings.rejectUnauthorized,
+      forceBase64: settings.forceBase64,
+      extraHeaders: { ...settings.extraHeaders },
+      withCredentials: settings.withCredentials,
       agent: this.agent,
-      reconnection: crowd.reconnect,
+      reconnection: settings.reconnect,
       forceNew: true,
       forceNode: true, // 2 would take the WebSocket of newer Node.js, which knows no agent
-      timeout: crowd.guard,
+      timeout: settings.timeout,
     });
     // Each session has an engine of its own, which is open before it upgrades.
     this.socket.io.on("open", () => {
       this.upgrade = new Promise((resolve) => this.socket.io.engine.once("upgrade", resolve)).then(() => result.upgraded++);
     });
     this.begin();
-    this.listen();
+    this.awaitHello();
     this.socket.on("connect_error", (error) => {
       const problem = `connecting: ${error.message}${described(error)}`;
       count(result.connectErrors, problem);
-      if (!crowd.reconnect) this.lose(new Error(problem));
+      if (!settings.reconnect) this.lose(new Error(problem));
     });
     // 2 says what was wrong before it disconnects, 4 when it does.
     let problem;
@@ -52,26 +52,26 @@ class Client {
         result.disconnects++;
         count(result.lost, this.node);
       } else {
-        result.ungreeted++;
+        result.lostBeforeConnect++;
       }
-      this.lose(new Error(`disconnected${this.node ? "" : " before the greeting"}: ${reason}${described(details)}`));
-      this.listen();
+      this.lose(new Error(`disconnected${this.node ? "" : " before hello"}: ${reason}${described(details)}`));
+      this.awaitHello();
     });
     this.socket.on("pushed", (got, acknowledge) => {
       if (!same(this.pushing, got)) result.mismatched++;
       acknowledge();
     });
-    const known = new Set();
+    const received = new Set();
     this.socket.on("news", ({ node, number }) => {
       result.news++;
-      if (node !== this.node) result.newsOfOthers++;
+      if (node !== this.node) result.newsOfOtherNodes++;
       const key = `${node} ${number}`;
-      if (known.has(key)) result.newsAgain++;
-      known.add(key);
+      if (received.has(key)) result.duplicateNews++;
+      received.add(key);
     });
   }
 
-  // Begins a session that may be lost.
+  // Starts to wait for the loss of a session.
   begin() {
     this.gone = false;
     this.lost = new Promise((_, reject) => {
@@ -80,12 +80,12 @@ class Client {
         reject(error);
       };
     });
-    this.lost.catch(() => {}); // whoever waits for it says so
+    this.lost.catch(() => {}); // reported by what awaits it
   }
 
-  // Listens for the greeting of a session, which may come before it is asked for.
-  listen() {
-    this.greeting = new Promise((resolve) => {
+  // Waits for the event "hello", which may come before a caller awaits it.
+  awaitHello() {
+    this.hello = new Promise((resolve) => {
       this.socket.once("hello", ({ node, id }) => {
         if (id !== this.socket.id) result.idMismatch++;
         resolve(node);
@@ -93,11 +93,11 @@ class Client {
     });
   }
 
-  // Waits for something to happen, for the session's loss, or for the guard.
+  // Waits for something to happen, the loss of the session, or the timeout.
   async until(happening, what) {
     let timer;
     const late = new Promise((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`${what}: nothing in ${crowd.guard} ms`)), crowd.guard);
+      timer = setTimeout(() => reject(new Error(`${what}: nothing in ${settings.timeout} ms`)), settings.timeout);
     });
     try {
       return await Promise.race([happening, this.lost, late]);
@@ -106,30 +106,30 @@ class Client {
     }
   }
 
-  // Waits to be greeted, by as many nodes as it takes when sessions may be lost.
-  async greetedAtLast(what) {
+  // Waits for "hello", of another session if one is lost and clients reconnect.
+  async nextHello(what) {
     for (;;) {
       try {
-        return await this.until(this.greeting, what);
+        return await this.until(this.hello, what);
       } catch (error) {
-        if (!crowd.reconnect || !this.gone) throw error;
+        if (!settings.reconnect || !this.gone) throw error;
         this.begin();
       }
     }
   }
 
-  async greeted() {
-    this.node = await this.greetedAtLast("greeting");
+  async connected() {
+    this.node = await this.nextHello("hello");
     result.connected++;
     count(result.perNode, this.node);
   }
 
-  // Waits for the session that the client opens in the place of a lost one.
+  // Waits for the session that the client opens after it lost one.
   async reopened() {
     const before = this.node;
     this.begin();
     this.node = undefined;
-    this.node = await this.greetedAtLast("greeting anew");
+    this.node = await this.nextHello("hello of a new session");
     result.reopenedAfter.push(Math.round(performance.now() - this.lostAt));
     result.lastReopened = Date.now();
     count(result.reopened, this.node);
@@ -146,7 +146,7 @@ class Client {
 
   async reconnect() {
     this.away = false;
-    this.listen();
+    this.awaitHello();
     this.socket.connect();
     await this.reopened();
   }
@@ -167,7 +167,7 @@ class Client {
   }
 
   async round() {
-    // What is sent without a session would be kept for the next one.
+    // Socket.IO would keep what is sent without a session for the next one.
     await Promise.race([this.lost, null]);
     this.pushing = this.payloads.next().value;
     await Promise.all([this.ask("echo", this.pushing), this.ask("push", this.pushing)]);
@@ -178,35 +178,35 @@ class Client {
   }
 
   get upgrades() {
-    return crowd.transports[0] === "polling" && crowd.transports.includes("websocket");
+    return settings.transports[0] === "polling" && settings.transports.includes("websocket");
   }
 
-  async live(told) {
+  async live(commands) {
     for (;;) {
       try {
-        return await this.talk(told);
+        return await this.talk(commands);
       } catch (error) {
-        if (!crowd.reconnect || !this.gone) throw error;
+        if (!settings.reconnect || !this.gone) throw error;
       }
       await this.reopened();
     }
   }
 
-  async talk(told) {
-    for (let i = 0; i < crowd.messages; i++) await this.round();
-    if (crowd.hold === "talk") {
-      while (!told.finished) {
+  async talk(commands) {
+    for (let i = 0; i < settings.messages; i++) await this.round();
+    if (settings.mode === "continuous") {
+      while (!commands.finished) {
         await this.round();
-        await Promise.race([this.lost, told.finishing, new Promise((resolve) => setTimeout(resolve, crowd.pause))]);
+        await Promise.race([this.lost, commands.finishing, new Promise((resolve) => setTimeout(resolve, settings.pause))]);
       }
     }
-    if (crowd.hold === "listen") {
+    if (settings.mode === "commands") {
       for (;;) {
-        const step = await Promise.race([told.until(this.steps + 1), this.lost]);
+        const step = await Promise.race([commands.until(this.steps + 1), this.lost]);
         if (!step) break;
         await this[step]();
         this.steps++;
-        told.stepDone();
+        commands.stepDone();
       }
     }
     if (!this.upgrades) return;

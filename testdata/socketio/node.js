@@ -1,6 +1,6 @@
 "use strict";
 
-// One real Socket.IO node: a stock server that says which node it is.
+// One real Socket.IO node: an unmodified server that says which node it is.
 //
 //   node node.js --name a --port 3001
 //
@@ -20,9 +20,9 @@
 //
 // and over plain HTTP: GET /health says "ok", GET /whoami says
 // {"node": name, "clients": open Engine.IO sessions, "waiting": those of them
-// whose poll waits here for something to be said, "preflights": OPTIONS
-// requests seen that have a session ID, "strays": those of them whose session
-// was never here}, and GET /page/ is a page for browsers: see page.js.
+// whose poll waits here, "preflights": OPTIONS
+// requests seen that have a session ID, "unknownPreflights": those of
+// them whose session was never here}, and GET /page/ is a page for browsers: see page.js.
 //
 // With --crash, GET /crash ends the node before it answers.
 //
@@ -95,7 +95,7 @@ if (flags.socketio === "4") {
 }
 
 let preflights = 0;
-let strays = 0;
+let unknownPreflights = 0;
 const opened = new Set(); // the IDs of all Engine.IO sessions that were ever here
 
 function answer(req, res) {
@@ -107,7 +107,7 @@ function answer(req, res) {
   } else if (req.method === "GET" && path === "/whoami") {
     const sessions = Object.values(io.engine.clients);
     const waiting = sessions.filter(({ transport }) => transport.name === "polling" && transport.writable);
-    const said = JSON.stringify({ node: name, clients: sessions.length, waiting: waiting.length, preflights, strays });
+    const said = JSON.stringify({ node: name, clients: sessions.length, waiting: waiting.length, preflights, unknownPreflights });
     res.writeHead(200, { "Content-Type": "application/json" }).end(said);
   } else if (req.method === "POST" && path === "/news") {
     broadcast();
@@ -142,7 +142,7 @@ server.prependListener("request", (req) => {
   const sid = new URL(req.url, "http://node").searchParams.get("sid");
   if (sid === null) return; // of a session that is about to be
   preflights++;
-  if (!opened.has(sid)) strays++;
+  if (!opened.has(sid)) unknownPreflights++;
 });
 
 if (flags.trace) {

@@ -1,14 +1,14 @@
 "use strict";
 
-// The page that a node serves to browsers, in which browser.js runs crowds. It
-// is a fixed list of files, so that nothing else can be had under /page/.
+// The page that a node serves to browsers, in which browser.js runs clients. It
+// is a fixed list of files: nothing else is served under /page/.
 
 const { readFileSync } = require("node:fs");
 const { join } = require("node:path");
 
 const files = {
   "/page/": "page/index.html",
-  "/page/byhand.js": "page/byhand.js",
+  "/page/rawclient.js": "page/rawclient.js",
   "/page/clients.js": "page/clients.js",
   // The builds for browsers, as they are published.
   "/page/socket.io-4.js": "node_modules/socket.io-client/dist/socket.io.js",

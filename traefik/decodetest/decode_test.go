@@ -15,29 +15,6 @@ import (
 	"github.com/eio-affinity/affinity/traefik"
 )
 
-// configuration is the part of Traefik's dynamic.Configuration that a file or
-// labels are decoded into.
-type configuration struct {
-	HTTP *httpConfiguration
-}
-
-type httpConfiguration struct {
-	Routers     map[string]any
-	Services    map[string]any
-	Middlewares map[string]*middleware
-}
-
-type middleware struct {
-	Plugin plugins
-	Retry  map[string]any
-}
-
-// plugins has the options of each plugin that a middleware names. There may be
-// only one.
-type plugins map[string]options
-
-type options map[string]any
-
 // fromFile decodes the content of a file, as Traefik's file provider does.
 func fromFile(t *testing.T, extension, content string) *configuration {
 	t.Helper()

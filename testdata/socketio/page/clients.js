@@ -1,7 +1,7 @@
 "use strict";
 
-// A crowd of clients in one page, like the one that ../clients.js makes in
-// Node. ../browser.js, where crowd and result are described, calls runCrowd.
+// Clients in one page, as ../clients.js runs them in Node.js. ../browser.js, where
+// the settings and the result are described, calls runClients.
 
 // What text holds: what JSON escapes, what a form or a URL would change, what
 // Engine.IO separates packets with, and characters of one to four bytes.
@@ -35,26 +35,26 @@ function count(counts, key) {
 }
 
 class PageClient {
-  constructor(index, crowd, result) {
-    Object.assign(this, { index, crowd, result, leaving: false });
+  constructor(index, settings, result) {
+    Object.assign(this, { index, settings, result, leaving: false });
     const options = {
-      path: crowd.path,
-      transports: crowd.transports,
+      path: settings.path,
+      transports: settings.transports,
       reconnection: false,
       forceNew: true,
-      timeout: crowd.guard,
-      ...crowd.options,
+      timeout: settings.timeout,
+      ...settings.options,
     };
-    this.socket = crowd.build === "engine.io" ? new ByHand(crowd.url, options) : io(crowd.url, options);
+    this.socket = settings.build === "engine.io" ? new RawClient(settings.url, options) : io(settings.url, options);
     this.lost = new Promise((_, reject) => (this.lose = (problem) => reject(new Error(problem))));
-    this.lost.catch(() => {}); // whoever waits for it says so
-    this.greeting = new Promise((resolve) => this.socket.on("hello", resolve));
+    this.lost.catch(() => {}); // reported by what awaits it
+    this.hello = new Promise((resolve) => this.socket.on("hello", resolve));
     this.upgrade = new Promise((resolve) => this.socket.io.engine.once("upgrade", resolve)).then(() => result.upgraded++);
     this.socket.on("connect_error", (error) => this.lose(`connecting: ${error.message}${described(error)}`));
     this.socket.on("disconnect", (reason, details) => {
       if (this.leaving) return;
       if (this.node) result.disconnects++;
-      this.lose(`disconnected${this.node ? "" : " before the greeting"}: ${reason}${described(details)}`);
+      this.lose(`disconnected${this.node ? "" : " before hello"}: ${reason}${described(details)}`);
     });
     this.socket.on("pushed", (got, acknowledge) => {
       if (!same(this.pushing, got)) result.mismatched++;
@@ -62,11 +62,11 @@ class PageClient {
     });
   }
 
-  // Waits for something to happen, for the session's loss, or for the guard.
+  // Waits for something to happen, the loss of the session, or the timeout.
   async until(happening, what) {
     let timer;
     const late = new Promise((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`${what}: nothing in ${this.crowd.guard} ms`)), this.crowd.guard);
+      timer = setTimeout(() => reject(new Error(`${what}: nothing in ${this.settings.timeout} ms`)), this.settings.timeout);
     });
     try {
       return await Promise.race([happening, this.lost, late]);
@@ -75,8 +75,8 @@ class PageClient {
     }
   }
 
-  async greeted() {
-    const { node, id } = await this.until(this.greeting, "greeting");
+  async connected() {
+    const { node, id } = await this.until(this.hello, "hello");
     this.node = node;
     this.result.connected++;
     count(this.result.perNode, node);
@@ -94,12 +94,12 @@ class PageClient {
   }
 
   async round(index) {
-    this.pushing = payload(this.index, index, this.crowd.maxBytes);
+    this.pushing = payload(this.index, index, this.settings.maxBytes);
     await Promise.all([this.ask("echo", this.pushing), this.ask("push", this.pushing)]);
   }
 
   async talk() {
-    const { transports, messages } = this.crowd;
+    const { transports, messages } = this.settings;
     for (let i = 0; i < messages; i++) await this.round(i);
     if (transports[0] !== "polling" || !transports.includes("websocket")) return;
     await this.until(this.upgrade, "upgrade");
@@ -113,9 +113,9 @@ class PageClient {
   }
 }
 
-async function runCrowd(crowd) {
+async function runClients(settings) {
   const result = {
-    clients: crowd.clients,
+    clients: settings.count,
     connected: 0,
     answers: 0,
     wrongNode: 0,
@@ -128,13 +128,13 @@ async function runCrowd(crowd) {
     finalTransports: {},
     idMismatch: 0,
   };
-  if (crowd.visit) await fetch(`${crowd.url}/health`, { mode: "no-cors", credentials: "include" });
-  const clients = Array.from({ length: crowd.clients }, (_, index) => new PageClient(index, crowd, result));
-  // Nobody speaks before everybody is up or lost, or leaves before everybody
-  // has finished.
-  const greetings = clients.map((client) => client.greeted());
-  await Promise.allSettled(greetings);
-  const lives = clients.map((client, i) => greetings[i].then(() => client.talk()));
+  if (settings.visit) await fetch(`${settings.url}/health`, { mode: "no-cors", credentials: "include" });
+  const clients = Array.from({ length: settings.count }, (_, index) => new PageClient(index, settings, result));
+  // No client sends before all are connected or have failed, or leaves before
+  // all have finished.
+  const hellos = clients.map((client) => client.connected());
+  await Promise.allSettled(hellos);
+  const lives = clients.map((client, i) => hellos[i].then(() => client.talk()));
   for (const [i, { reason }] of (await Promise.allSettled(lives)).entries()) {
     if (!reason) continue;
     result.errorCount++;

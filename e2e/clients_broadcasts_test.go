@@ -1,0 +1,131 @@
+package e2e
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/eio-affinity/affinity/internal/testbed"
+)
+
+func TestCaddyPassesBroadcastsOnceToEveryClient(t *testing.T) {
+	testBroadcasts(t, caddyWithSharedSecret)
+}
+
+func TestTraefikPassesBroadcastsOnceToEveryClient(t *testing.T) {
+	testBroadcasts(t, testbed.TraefikPlugin)
+}
+
+// testBroadcasts is what Socket.IO's documentation says of several nodes, in
+// one: sessions that hold, and an adapter that passes events between the nodes,
+// here behind two proxies. Every client has its node tell the news to all
+// clients of all nodes, over each transport at once.
+func testBroadcasts(t *testing.T, h testbed.Proxy) {
+	t.Helper()
+	a := startAudience(t, h, "--redis", testbed.StartRedis(t))
+	const times = 2
+	for round := 1; round <= times; round++ {
+		a.broadcast(t)
+		input := round * a.clients * a.clients
+		testbed.RequireEventually(t, "the news has come", func() bool { return a.round(t).News >= input })
+	}
+	o := a.finish(t)
+	assert.Equal(t, times*a.clients*a.clients, o.News, "news, each once to each client")
+	assert.Zero(t, o.DuplicateNews, "news that a client had already")
+	assert.Equal(t, times*a.clients*a.clients-times*squares(o.PerNode), o.NewsOfOtherNodes, "news of other nodes than the client's")
+}
+
+// Without an adapter, the news of a node are those of its own clients only.
+func TestCaddyPassesBroadcastsWithinANodeWithoutAnAdapter(t *testing.T) {
+	testBroadcastsWithinANode(t, caddyWithSharedSecret)
+}
+
+func TestTraefikPassesBroadcastsWithinANodeWithoutAnAdapter(t *testing.T) {
+	testBroadcastsWithinANode(t, testbed.TraefikPlugin)
+}
+
+func testBroadcastsWithinANode(t *testing.T, h testbed.Proxy) {
+	t.Helper()
+	a := startAudience(t, h)
+	a.broadcast(t)
+	a.round(t) // what a node answers comes behind the news it has told
+	o := a.finish(t)
+	assert.Equal(t, squares(o.PerNode), o.News, "news, each once to each client of its node")
+	assert.Zero(t, o.NewsOfOtherNodes, "news of other nodes than the client's")
+	assert.Zero(t, o.DuplicateNews, "news that a client had already")
+}
+
+// broadcastClients is clients over every transport at once, behind several proxies.
+type broadcastClients struct {
+	nodes   []*testbed.Node
+	groups  []*testbed.RunningClients
+	clients int
+}
+
+// startAudience starts nodes with these flags, proxies, and clients, and returns
+// once all are up.
+func startAudience(t *testing.T, h testbed.Proxy, flags ...string) *broadcastClients {
+	t.Helper()
+	a := &broadcastClients{nodes: testbed.StartNodes(t, []string{"a", "b", "c"}, flags...)}
+	b := testbed.StartTCPBalancer(t, testbed.ServeTimes(t, 2, h, testbed.Plain.SiteOf(a.nodes)))
+	for _, transport := range testbed.Transports {
+		c := testbed.Variant{Messages: 2, Clients: 20, MaxBytes: 2000}.ClientsOf(b.Endpoint, transport)
+		c.Mode = testbed.Commands
+		a.groups = append(a.groups, c.Start(t))
+		a.clients += c.Count
+	}
+	for _, r := range a.groups {
+		r.RequireReady(t)
+	}
+	return a
+}
+
+// broadcast has every client tell the news, and waits until the nodes have.
+func (a *broadcastClients) broadcast(t *testing.T) {
+	t.Helper()
+	for _, r := range a.groups {
+		r.Do(t, "broadcast")
+	}
+}
+
+// round has every client say something, and returns what has come until then.
+func (a *broadcastClients) round(t *testing.T) testbed.Result {
+	t.Helper()
+	var all testbed.Result
+	for _, r := range a.groups {
+		all.News += r.Do(t, "round").News
+	}
+	return all
+}
+
+// finish ends the clients, all of whom must have kept their sessions, and
+// returns what has come to them.
+func (a *broadcastClients) finish(t *testing.T) testbed.Result {
+	t.Helper()
+	all := testbed.Result{PerNode: map[string]int{}}
+	for _, r := range a.groups {
+		o := r.Finish(t)
+		o.AssertHeld(t)
+		all.Connected += o.Connected
+		for name, clients := range o.PerNode {
+			all.PerNode[name] += clients
+		}
+		all.News += o.News
+		all.NewsOfOtherNodes += o.NewsOfOtherNodes
+		all.DuplicateNews += o.DuplicateNews
+	}
+	all.AssertBalanced(t, a.nodes)
+	t.Logf("%s: %d clients, nodes %v, news %d, of other nodes %d, again %d",
+		t.Name(), a.clients, all.PerNode, all.News, all.NewsOfOtherNodes, all.DuplicateNews)
+	return all
+}
+
+// squares is how much news comes when each client tells some and those of its
+// node get it.
+func squares(perNode map[string]int) int {
+	sum := 0
+	for _, clients := range perNode {
+		sum += clients * clients
+	}
+	return sum
+}

@@ -1,0 +1,159 @@
+package e2e
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/eio-affinity/affinity/internal/testbed"
+)
+
+func TestCaddyHoldsSessionsOfAPageOfAnotherSite(t *testing.T) {
+	testSessionsHoldAcrossSites(t, testbed.CaddyShorthand)
+}
+
+func TestTraefikHoldsSessionsOfAPageOfAnotherSite(t *testing.T) {
+	testSessionsHoldAcrossSites(t, testbed.TraefikPlugin)
+}
+
+func TestCaddysCookieAloneMayHoldSessionsOfAPageOfAnotherSite(t *testing.T) {
+	testCookieAcrossSites(t, caddyCookiePolicy)
+}
+
+func TestTraefiksCookieAloneMayHoldSessionsOfAPageOfAnotherSite(t *testing.T) {
+	testCookieAcrossSites(t, testbed.Traefik{CrossSiteCookie: true})
+}
+
+// A cookie for each site whose pages connect is one that browsers do not block.
+func TestAPartitionedCookieHoldsSessionsOfAPageOfAnotherSite(t *testing.T) {
+	b := testbed.StartBrowser(t, testbed.BrowserOptions{Flags: []string{testbed.NoQUIC}})
+	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--cors")
+	for _, partitioned := range []bool{true, false} {
+		t.Run(fmt.Sprintf("partitioned %t", partitioned), func(t *testing.T) {
+			lines := []string{"sid off", "cookie {", "same_site none", "secure"}
+			if partitioned {
+				lines = append(lines, "partitioned")
+			}
+			f := testbed.CaddyWith(append(lines, "}")...).Serve(t, testbed.Site{Upstreams: testbed.Addresses(nodes), HTTPS: true})[0]
+			tc := crossSiteCookie{credentials: true, kept: partitioned, holds: partitioned}
+			tc.test(t, b, f, nodes[0], "polling")
+			if partitioned {
+				tc.test(t, b, f, nodes[0], "polling", "websocket")
+			}
+		})
+	}
+}
+
+// testSessionsHoldAcrossSites has a browser block the cookies of other sites.
+func testSessionsHoldAcrossSites(t *testing.T, h testbed.Proxy) {
+	t.Helper()
+	b := testbed.StartBrowser(t, testbed.BrowserOptions{Flags: []string{testbed.NoQUIC}})
+	nodes4 := testbed.StartNodes(t, []string{"a", "b", "c"}, "--cors")
+	nodes2 := testbed.StartNodes(t, []string{"d", "e", "f"}, testbed.SocketIO2.Flags...)
+	endpoints := h.Serve(t,
+		testbed.Site{Upstreams: testbed.Addresses(nodes4), HTTPS: true},
+		testbed.Site{Upstreams: testbed.Addresses(nodes2), HTTPS: true},
+	)
+	of4 := func(transports ...string) testbed.BrowserClients {
+		return testbed.CrossSiteClients(endpoints[0], nodes4[0], testbed.SocketIO4Build, transports...)
+	}
+	credentials := object{"withCredentials": true}
+	// What a page of another origin may not send before the node has allowed it.
+	header := object{"extraHeaders": object{"X-Tenant": "affinity"}}
+	cases := []struct {
+		name       string
+		clients    testbed.BrowserClients
+		options    object
+		preflights bool
+	}{
+		{"over polling", of4("polling"), nil, false},
+		{"over polling, with credentials", of4("polling"), credentials, false},
+		{"upgraded", of4("polling", "websocket"), nil, false},
+		{"upgraded, with credentials", of4("polling", "websocket"), credentials, false},
+		// Its client asks for credentials unless told not to.
+		{"over polling, of Socket.IO 2", testbed.CrossSiteClients(endpoints[1], nodes2[0], testbed.SocketIO2Build, "polling"), nil, false},
+		// The last ones, as some preflights come when the clients are leaving.
+		{"over polling, with preflights", of4("polling"), header, true},
+		{"upgraded, with preflights", of4("polling", "websocket"), header, true},
+	}
+	for _, tc := range cases {
+		t.Run(tc.name, func(t *testing.T) {
+			before := preflights(t, nodes4)
+			c := tc.clients
+			c.Options = tc.options
+
+			o := b.Run(t, c)
+			o.AssertHeld(t)
+			assert.Greater(t, len(o.PerNode), 1, "nodes that greeted clients")
+			after := preflights(t, nodes4)
+			if !tc.preflights {
+				assert.Equal(t, before, after, "preflights by node")
+				return
+			}
+			for name := range after {
+				after[name] -= before[name]
+				assert.GreaterOrEqual(t, after[name], o.PerNode[name], "preflights at node %s", name)
+			}
+			for _, n := range nodes4 {
+				assert.Zero(t, n.Status(t).UnknownPreflights, "preflights at node %s of sessions that were never there", n.Name)
+			}
+			t.Logf("%s: preflights %v", t.Name(), after)
+		})
+	}
+}
+
+// preflights returns how many preflights of sessions each node has seen.
+func preflights(t *testing.T, nodes []*testbed.Node) map[string]int {
+	t.Helper()
+	seen := map[string]int{}
+	for _, n := range nodes {
+		seen[n.Name] = n.Status(t).Preflights
+	}
+	return seen
+}
+
+// testCookieAcrossSites runs clients whose sessions only a cookie can hold. It
+// does so only while the browser lets pages of other sites have it and the
+// clients ask for it: so the browser that blocks them does, and what the other
+// tests see is no accident.
+func testCookieAcrossSites(t *testing.T, h testbed.Proxy) {
+	t.Helper()
+	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--cors")
+	f := h.Serve(t, testbed.Site{Upstreams: testbed.Addresses(nodes), HTTPS: true})[0]
+	for _, thirdPartyCookies := range []bool{true, false} {
+		b := testbed.StartBrowser(t, testbed.BrowserOptions{ThirdPartyCookies: thirdPartyCookies, Flags: []string{testbed.NoQUIC}})
+		for _, credentials := range []bool{true, false} {
+			t.Run(fmt.Sprintf("third-party cookies %t, credentials %t", thirdPartyCookies, credentials), func(t *testing.T) {
+				holds := thirdPartyCookies && credentials
+				crossSiteCookie{credentials: credentials, kept: thirdPartyCookies, holds: holds}.test(t, b, f, nodes[0], "polling")
+			})
+		}
+	}
+}
+
+// crossSiteCookie is what becomes of a cookie of the front's.
+type crossSiteCookie struct {
+	credentials bool // the clients ask for it
+	kept        bool // by the browser
+	holds       bool // the sessions
+}
+
+// test has the cookie be there before the clients connect: or each of them
+// would be given another.
+func (tc crossSiteCookie) test(t *testing.T, b *testbed.Browser, f testbed.Endpoint, n *testbed.Node, transports ...string) {
+	t.Helper()
+	c := testbed.CrossSiteClients(f, n, testbed.SocketIO4Build, transports...)
+	c.Visit, c.Options = true, object{"withCredentials": tc.credentials}
+	if tc.kept {
+		c.WantSetCookies = 1
+	}
+
+	o := b.Run(t, c)
+	assert.Equal(t, c.WantSetCookies, o.SetCookies, "cookies that the browser has")
+	if tc.holds {
+		o.AssertHeld(t)
+	} else {
+		o.AssertAllFailed(t)
+	}
+}

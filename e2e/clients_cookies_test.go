@@ -1,0 +1,41 @@
+package e2e
+
+import (
+	"testing"
+
+	"github.com/eio-affinity/affinity/internal/testbed"
+)
+
+// nodeCookie is the name of the cookie that nodes set: those of Socket.IO 2, and
+// others with --cookie.
+const nodeCookie = "io"
+
+// caddyPrefixingCookie is the socketio directive that does as HAProxy does: it puts
+// the upstream's tag in front of the nodes' own cookie.
+var caddyPrefixingCookie = testbed.CaddyWith("sid off", "cookie "+nodeCookie+" {\nmode prefix\n}")
+
+func TestCaddyHoldsSessionsByItsCookieAlone(t *testing.T) {
+	testSessionsByCookie(t, testbed.CaddySettingCookie("sid off", "cookie"))
+}
+
+func TestCaddyHoldsSessionsByTheCookieOfTheNodesAlone(t *testing.T) {
+	testSessionsByCookie(t, caddyPrefixingCookie)
+}
+
+func TestTraefikHoldsSessionsByItsCookieAlone(t *testing.T) {
+	testSessionsByCookie(t, testbed.TraefikWith(object{"sid": "off", "exposeCookie": true}))
+}
+
+// testSessionsByCookie runs clients that keep cookies against a host that does
+// nothing with session IDs.
+func testSessionsByCookie(t *testing.T, h testbed.Proxy) {
+	t.Helper()
+	for _, s := range []testbed.Variant{
+		{Name: "of Socket.IO 4", Flags: []string{"--cookie"}, WithCredentials: true},
+		{Name: "of Socket.IO 2", Flags: testbed.SocketIO2.Flags, Version: 2, CookieJar: true},
+	} {
+		t.Run(s.Name, func(t *testing.T) {
+			testSessionsHold(t, h, s.Small(), []string{"polling"}, []string{"polling", "websocket"})
+		})
+	}
+}

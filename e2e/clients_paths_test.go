@@ -1,0 +1,72 @@
+package e2e
+
+import (
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/eio-affinity/affinity/internal/testbed"
+)
+
+// Under `socketio /socket.io/*`, the other paths of the site belong to the other
+// handlers of it: a reverse_proxy and a file_server.
+func TestCaddyHoldsSessionsBesideOtherHandlersOfTheSite(t *testing.T) {
+	files := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(files, "hello.txt"), []byte("hello from a file"), 0o600))
+	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--trace")
+	mirror := testbed.StartMirror(t)
+	f := testbed.Caddy{Directive: func(upstreams string) string {
+		return "socketio /socket.io/* " + upstreams + "\nreverse_proxy /api/* " + mirror + "\nroot " + files + "\nfile_server"
+	}}.Serve(t, testbed.Site{Upstreams: testbed.Addresses(nodes)})[0]
+
+	const each = 20
+	var talking testbed.ClientGroups
+	for _, transport := range testbed.Transports {
+		talking = append(talking, testbed.Clients{
+			URL: f.URL, Count: each, Transports: transport, Messages: 2, MaxBytes: 2000, Mode: testbed.Continuous, Pause: 50,
+		}.Start(t))
+	}
+	for _, r := range talking {
+		r.RequireReady(t)
+	}
+	e := testbed.NewEngine(t, f)
+	e.HandshakeBound(t)
+	node := e.Connect(t)
+
+	for _, query := range []string{
+		"",
+		"?",
+		"?a=1&b=%2F+%c3%bc;c",
+		"?EIO=4&transport=polling",
+		"?EIO=4&transport=polling&sid=" + e.SID, // of a session that is open on the same site
+		"?sid=AAAAAAAAAAA.b&EIO=3&transport=websocket",
+	} {
+		t.Run("a query of "+strings.ReplaceAll(query, e.SID, "an open session"), func(t *testing.T) {
+			resp, body := f.Fetch(t, "/api/things"+query)
+			assert.Equal(t, http.StatusOK, resp.StatusCode)
+			var seen testbed.MirroredRequest
+			require.NoError(t, json.Unmarshal([]byte(body), &seen), body)
+			assert.Equal(t, "/api/things"+query, seen.URI)
+
+			resp, body = f.Fetch(t, "/hello.txt"+query)
+			assert.Equal(t, http.StatusOK, resp.StatusCode)
+			assert.Equal(t, "hello from a file", body)
+			assert.Empty(t, resp.Header.Get("X-Node"))
+
+			// What is like a path of Socket.IO, but is none.
+			for _, path := range []string{"/socket.iox", "/socket.io", "/chat/socket.io/"} {
+				resp, _ = f.Fetch(t, path+query)
+				assert.Equal(t, http.StatusNotFound, resp.StatusCode, path)
+				assert.Empty(t, resp.Header.Get("X-Node"), path)
+			}
+			assert.Equal(t, node, e.Echo(t, "still there"))
+		})
+	}
+	talking.FinishHeld(t).AssertBalanced(t, nodes)
+}

@@ -1,0 +1,31 @@
+package e2e
+
+import (
+	"testing"
+
+	"github.com/eio-affinity/affinity/internal/testbed"
+)
+
+// roamingClients has clients that come from another address with each connection, as a
+// phone does between networks, and many a company's or carrier's network.
+var roamingClients = testbed.Variant{Roam: true}.Small()
+
+func TestCaddyHoldsSessionsOfRoamingClients(t *testing.T) {
+	testRoamingClients(t, testbed.CaddyShorthand)
+}
+
+func TestTraefikHoldsSessionsOfRoamingClients(t *testing.T) {
+	testRoamingClients(t, testbed.TraefikPlugin)
+}
+
+func testRoamingClients(t *testing.T, h testbed.Proxy) {
+	t.Helper()
+	t.Run("of Socket.IO 4", func(t *testing.T) {
+		testSessionsHold(t, h, roamingClients, []string{"polling"}, []string{"polling", "websocket"})
+	})
+	t.Run("of Socket.IO 2", func(t *testing.T) {
+		s := roamingClients
+		s.Flags, s.Version = testbed.SocketIO2.Flags, testbed.SocketIO2.Version
+		testSessionsHold(t, h, s, []string{"polling"})
+	})
+}

@@ -1,0 +1,63 @@
+package e2e
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/eio-affinity/affinity/internal/testbed"
+)
+
+// One child of a weighted service has a single server, and so no need of a
+// sticky cookie.
+func TestTraefikHoldsSessionsOfAWeightedServiceWithAChildWithoutAStickyCookie(t *testing.T) {
+	h := testbed.Traefik{Chain: testbed.TraefikPlugin.Chain, Nested: true, ExpectedErrors: []string{`sets no sticky cookie`}}
+	h.Change = func(http object) {
+		left := http["services"].(object)["site0-left"].(object)["loadBalancer"].(object)
+		require.Len(t, left["servers"], 1)
+		delete(left, "sticky")
+	}
+	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--trace")
+	r := h.StartServing(t, testbed.Plain.SiteOf(nodes))
+	f := r.Endpoints[0]
+
+	single := testbed.NewEngine(t, f)
+	testbed.RequireEventually(t, "a session of the child without a sticky cookie", func() bool {
+		single.SID = ""
+		return single.Handshake(t).Header.Get("X-Node") == "a"
+	})
+	assert.Regexp(t, `^[0-9a-f]{16}\.\.[A-Za-z0-9_-]{20}$`, single.SID)
+	for range 6 {
+		reply := single.Post(t, "3")
+		assert.Equal(t, "a", reply.Header.Get("X-Node"))
+		assert.Equal(t, single.NodeSID(), testbed.SeenSID(t, reply))
+		assert.Empty(t, reply.Header.Values("Set-Cookie"))
+	}
+	for _, transport := range testbed.Transports[:2] {
+		o := testbed.Plain.Small().ClientsOf(f, transport).Run(t)
+		o.AssertHeld(t)
+		o.AssertBalanced(t, nodes)
+	}
+	r.RequireLogged(t, `sets no sticky cookie "`+testbed.InnerCookie+`"`, testbed.PluginMiddleware+"@file")
+	assert.Equal(t, 1, r.CountLogged("sticky cookie"))
+}
+
+// Nodes of Socket.IO 2 set the cookie io. Who gives Traefik's that name too gets
+// its sessions held, and is told.
+func TestTraefikHoldsSessionsOfNodesThatSetACookieOfTheSameName(t *testing.T) {
+	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--cookie")
+	h := testbed.TraefikPlugin
+	h.Options = object{"cookieNames": []string{nodeCookie}}
+	h.ExpectedErrors = []string{"twice"}
+	h.Change = func(http object) {
+		balancer := http["services"].(object)["site0"].(object)["loadBalancer"].(object)
+		balancer["sticky"] = h.StickyCookie(nodeCookie)
+	}
+	r := h.StartServing(t, testbed.Plain.SiteOf(nodes))
+	o := testbed.Plain.Small().ClientsOf(r.Endpoints[0], []string{"polling", "websocket"}).Run(t)
+	o.AssertHeld(t)
+	o.AssertBalanced(t, nodes)
+	r.RequireLogged(t, "sets the cookie \""+nodeCookie+"\" twice", testbed.PluginMiddleware+"@file")
+	assert.Equal(t, 1, r.CountLogged("twice"))
+}

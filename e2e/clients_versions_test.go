@@ -1,0 +1,78 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/eio-affinity/affinity/internal/testbed"
+)
+
+func TestCaddyHoldsSessionsOfSocketIO2(t *testing.T) {
+	testSessionsHold(t, testbed.CaddyShorthand, testbed.SocketIO2, testbed.Transports...)
+}
+
+func TestTraefikHoldsSessionsOfSocketIO2(t *testing.T) {
+	testSessionsHold(t, testbed.TraefikPlugin, testbed.SocketIO2, testbed.Transports...)
+}
+
+func TestCaddyHoldsSessionsOf(t *testing.T) {
+	testSessionsOfEveryKind(t, testbed.CaddyShorthand)
+}
+
+func TestTraefikHoldsSessionsOf(t *testing.T) {
+	testSessionsOfEveryKind(t, testbed.TraefikPlugin)
+}
+
+func testSessionsOfEveryKind(t *testing.T, h testbed.Proxy) {
+	t.Helper()
+	for _, s := range []testbed.Variant{
+		{Name: "Socket.IO 2 clients on Socket.IO 4 nodes", Flags: []string{"--allow-eio3"}, Version: 2},
+		{Name: "Socket.IO 2 clients on nodes written in Go", Nodes: testbed.StartGoNodes, Flags: []string{"--allow-eio3"}, Version: 2},
+		{Name: "clients that send no binary", ForceBase64: true},
+		{Name: "Socket.IO 2 clients that send no binary", Flags: testbed.SocketIO2.Flags, Version: 2, ForceBase64: true},
+	} {
+		t.Run(s.Name, func(t *testing.T) {
+			testSessionsHold(t, h, s.Small(), testbed.Transports...)
+		})
+	}
+}
+
+func TestCaddyHoldsSessionsOfTwoGenerationsAtOnce(t *testing.T) {
+	testTwoGenerations(t, testbed.CaddyShorthand)
+}
+
+func TestTraefikHoldsSessionsOfTwoGenerationsAtOnce(t *testing.T) {
+	testTwoGenerations(t, testbed.TraefikPlugin)
+}
+
+// testTwoGenerations runs clients of Socket.IO 4 and 2 at the same time on the
+// same nodes.
+func testTwoGenerations(t *testing.T, h testbed.Proxy) {
+	t.Helper()
+	for _, transport := range testbed.Transports {
+		t.Run(strings.Join(transport, " and "), func(t *testing.T) {
+			nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--allow-eio3")
+			f := h.Serve(t, testbed.Plain.SiteOf(nodes))[0]
+
+			var groups []*testbed.RunningClients
+			for _, client := range []int{4, 2} {
+				groups = append(groups, testbed.Variant{Version: client}.Small().ClientsOf(f, transport).Start(t))
+			}
+			var both testbed.Result
+			for _, r := range groups {
+				o := r.Wait(t)
+				o.AssertHeld(t)
+				both = both.Add(o)
+			}
+			both.AssertBalanced(t, nodes)
+		})
+	}
+}
+
+func TestCaddyHoldsLearnedSessionsOfSocketIO4(t *testing.T) {
+	testSessionsHold(t, caddySID("learn"), testbed.Plain.Small(), testbed.Transports...)
+}
+
+func TestTraefikHoldsLearnedSessionsOfSocketIO4(t *testing.T) {
+	testSessionsHold(t, traefikSID("learn"), testbed.Plain.Small(), testbed.Transports...)
+}

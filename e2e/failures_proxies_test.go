@@ -1,0 +1,186 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/eio-affinity/affinity/internal/testbed"
+)
+
+// caddyWithSharedSecret is one of several Caddys that have a secret in common.
+var caddyWithSharedSecret = testbed.CaddyWith("secret theirs-and-nobody-else's")
+
+// manyProxies is a crowd of the usual size that says less than usual: what
+// counts is that its requests go through one proxy after the other.
+var manyProxies = func() testbed.Variant {
+	s := testbed.Plain.Small()
+	s.Clients = 60
+	return s
+}()
+
+func TestCaddyHoldsSessionsAcrossProxies(t *testing.T) {
+	testSessionsHoldAcrossProxies(t, caddyWithSharedSecret)
+}
+
+func TestTraefikHoldsSessionsAcrossProxies(t *testing.T) {
+	testSessionsHoldAcrossProxies(t, testbed.TraefikPlugin)
+}
+
+// testSessionsHoldAcrossProxies has several proxies that know nothing of each
+// other in front of the same nodes, and clients that make a connection for each
+// request, which may go to any of them.
+func testSessionsHoldAcrossProxies(t *testing.T, h testbed.Proxy) {
+	t.Helper()
+	for _, proxies := range []int{2, 3} {
+		t.Run(fmt.Sprintf("%d of them", proxies), func(t *testing.T) {
+			nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--trace")
+			b := testbed.StartTCPBalancer(t, testbed.ServeTimes(t, proxies, h, manyProxies.SiteOf(nodes)))
+			t.Run("each in turn", func(t *testing.T) {
+				testEachProxyInTurn(t, b)
+			})
+			for _, transport := range testbed.Transports {
+				t.Run(strings.Join(transport, " and "), func(t *testing.T) {
+					since := b.Connections()
+					o := manyProxies.ClientsOf(b.Endpoint, transport).Run(t)
+					o.AssertHeld(t)
+					o.AssertBalanced(t, nodes)
+					passed := b.AssertRoundRobin(t, since, o.Replies)
+					t.Logf("%s: %d replies, connections by proxy %v", t.Name(), o.Replies, passed)
+				})
+			}
+		})
+	}
+}
+
+// testEachProxyInTurn sends the requests of a session one by one, so that it is
+// sure which proxy each goes through.
+func testEachProxyInTurn(t *testing.T, b *testbed.TCPBalancer) {
+	t.Helper()
+	for range 9 {
+		e := testbed.NewEngineWithoutKeepAlive(t, b.Endpoint)
+		since := b.Connections()
+		opened := e.HandshakeBound(t)
+		requests := 2 * len(b.Proxies)
+		for range requests {
+			r := e.Post(t, "3")
+			assert.Equal(t, opened.Header.Get("X-Node"), r.Header.Get("X-Node"))
+			assert.Equal(t, e.NodeSID(), testbed.SeenSID(t, r))
+		}
+		b.AssertRoundRobin(t, since, 1+requests)
+
+		node := e.Connect(t)
+		assert.Equal(t, opened.Header.Get("X-Node"), node)
+		assert.Equal(t, node, e.Echo(t, "still there"))
+	}
+}
+
+// Two proxies with different secrets do not know each other's tags. A request
+// that goes through the wrong one reaches a node that the proxy would choose for
+// a new session, with the tag. The node answers what it answers when a session is
+// lost, and the client reconnects.
+func TestCaddySaysThatAnotherProxyHasAnotherSecret(t *testing.T) {
+	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--trace")
+	proxies := startWithDifferentSecrets(t, nodes)
+	for i, wrong := range proxies {
+		right := proxies[1-i]
+		for range 9 {
+			e := testbed.NewEngineWithoutKeepAlive(t, right.endpoint)
+			e.HandshakeBound(t)
+			e.Endpoint = wrong.endpoint
+			r := e.Do(t, http.MethodPost, "3", nil)
+			assert.Equal(t, http.StatusBadRequest, r.StatusCode)
+			assert.JSONEq(t, `{"code":1,"message":"Session ID unknown"}`, r.Text)
+
+			e.SID = ""
+			e.HandshakeBound(t)
+			assert.Equal(t, e.Connect(t), e.Echo(t, "here again"))
+		}
+		assert.Positive(t, wrong.warnings(), "warnings of the proxy with the secret %q", wrong.secret)
+	}
+}
+
+// A WebSocket is one connection, and is not lost.
+func TestCaddyHoldsWebSocketsWhenAnotherProxyHasAnotherSecret(t *testing.T) {
+	nodes := testbed.StartNodes(t, []string{"a", "b", "c"})
+	proxies := startWithDifferentSecrets(t, nodes)
+	b := testbed.StartTCPBalancer(t, endpointsOf(proxies))
+
+	o := manyProxies.ClientsOf(b.Endpoint, []string{"websocket"}).Run(t)
+	o.AssertHeld(t)
+	o.AssertBalanced(t, nodes)
+	for _, p := range proxies {
+		assert.Zero(t, p.warnings(), "warnings of the proxy with the secret %q", p.secret)
+	}
+}
+
+// Polling clients lose their sessions again and again, and connect anew again
+// and again, until the proxies have the same secret. Then all come to rest.
+func TestClientsComeBackUntilProxiesHaveTheSameSecret(t *testing.T) {
+	const clients = 40
+	nodes := testbed.StartNodes(t, []string{"a", "b", "c"})
+	proxies := startWithDifferentSecrets(t, nodes)
+	b := testbed.StartTCPBalancer(t, endpointsOf(proxies))
+
+	talking := testbed.Clients{
+		URL: b.URL, Count: clients, Transports: []string{"polling"}, Messages: 2, MaxBytes: 2000,
+		Mode: testbed.Continuous, Pause: 10, Reconnect: true,
+	}.Start(t)
+	testbed.RequireEventually(t, "both proxies have had a hundred requests of the other's sessions", func() bool {
+		return proxies[0].warnings() >= 3 && proxies[1].warnings() >= 3
+	})
+	proxies[1].Load(t, proxies[0].SiteBlock(proxies[1].endpoint, testbed.Plain.SiteOf(nodes)))
+
+	talking.RequireReady(t)
+	o := talking.Finish(t)
+	t.Logf("%s: sessions lost before a greeting %d, after it %d", t.Name(), o.LostBeforeConnect, o.Disconnects)
+	o.AssertCorrect(t)
+	assert.Equal(t, clients, o.Connected, "clients that a node greeted")
+	assert.GreaterOrEqual(t, o.LostBeforeConnect+o.Disconnects, clients, "sessions lost")
+}
+
+// caddyWithSecret is a Caddy whose secret is its own.
+type caddyWithSecret struct {
+	testbed.Caddy
+	*testbed.RunningCaddy
+	endpoint testbed.Endpoint
+	secret   string
+}
+
+// startWithDifferentSecrets starts two Caddys with different secrets in front of the same
+// nodes.
+func startWithDifferentSecrets(t *testing.T, nodes []*testbed.Node) []caddyWithSecret {
+	t.Helper()
+	var proxies []caddyWithSecret
+	for _, secret := range []string{"one", "another"} {
+		p := caddyWithSecret{Caddy: testbed.CaddyWith("secret " + secret), secret: secret}
+		endpoints, block := p.Sites(t, testbed.Plain.SiteOf(nodes))
+		p.endpoint = endpoints[0]
+		p.RunningCaddy = testbed.StartCaddy(t, block, p.endpoint)
+		proxies = append(proxies, p)
+	}
+	return proxies
+}
+
+func endpointsOf(proxies []caddyWithSecret) []testbed.Endpoint {
+	endpoints := make([]testbed.Endpoint, len(proxies))
+	for i, p := range proxies {
+		endpoints[i] = p.endpoint
+	}
+	return endpoints
+}
+
+// warnings counts what the log says of sessions whose tags nobody has: at the
+// first request of such a session, at the tenth, and so on.
+func (p caddyWithSecret) warnings() int {
+	count := 0
+	for line := range strings.Lines(p.Log.String()) {
+		if strings.Contains(line, `"level":"warn"`) && strings.Contains(line, `"reason":"unknown_tag"`) {
+			count++
+		}
+	}
+	return count
+}

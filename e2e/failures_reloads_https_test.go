@@ -1,0 +1,78 @@
+package e2e
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/eio-affinity/affinity/internal/testbed"
+)
+
+// A site over HTTPS as Caddy serves it when it is told nothing else: over HTTP/1.1,
+// HTTP/2 and HTTP/3, beside a server on the HTTP port that redirects to it.
+func TestCaddyHoldsSessionsOverHTTPSAndHTTP3ThroughReloads(t *testing.T) {
+	access := filepath.Join(t.TempDir(), "access.log")
+	nodes := testbed.StartNodes(t, []string{"a", "b", "c"})
+	admin, plainly, f := testbed.FreeAddress(t), testbed.Endpoint{URL: "http://" + testbed.FreeAddress(t)}, testbed.Endpoint{URL: "https://" + testbed.FreeAddress(t)}
+	generation := 0
+	c := testbed.WithGeneration(testbed.CaddyLogging(access), &generation)
+	caddyfile := func() string {
+		return fmt.Sprintf("{\nadmin %s\ndefault_bind 127.0.0.1\nskip_install_trust\nhttp_port %s\nhttps_port %s\n}\n",
+			admin, plainly.Port(), f.Port()) +
+			c.SiteBlock(testbed.Endpoint{URL: "https://127.0.0.1"}, testbed.Site{Upstreams: testbed.Addresses(nodes), HTTPS: true})
+	}
+	running := testbed.StartCaddyfile(t, admin, caddyfile(), f)
+	// Caddy answers 502 to the polls of a browser that leaves over HTTP/3, as if
+	// their node had failed.
+	running.ExpectedErrors = []string{testbed.BadGateway}
+	testbed.RequireEventually(t, "Caddy listens on its HTTP port", func() bool {
+		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", plainly.Address())
+		if err == nil {
+			_ = conn.Close()
+		}
+		return err == nil
+	})
+	requireRedirectAndHTTP3 := func() {
+		resp, _ := plainly.Fetch(t, "/socket.io/?EIO=4&transport=polling")
+		require.Equal(t, http.StatusPermanentRedirect, resp.StatusCode)
+		// Caddy leaves an https_port out, which is what 443 is mapped to.
+		require.Equal(t, "https://127.0.0.1/socket.io/?EIO=4&transport=polling", resp.Header.Get("Location"))
+		resp, _ = f.Fetch(t, "/health")
+		require.Equal(t, http.StatusOK, resp.StatusCode)
+		require.Contains(t, resp.Header.Get("Alt-Svc"), `h3=":`+f.Port()+`"`)
+	}
+	requireRedirectAndHTTP3()
+
+	// The browser speaks HTTP/3 alone, and its polls go on through the reloads.
+	talking := startClientsForReloads(t, f, testbed.Plain)
+	c3 := testbed.PageClients(f, testbed.SocketIO4Build, "polling")
+	c3.Messages = 40
+	inPage := testbed.StartBrowser(t, testbed.BrowserOptions{Flags: f.ForceHTTP3(t)}).Start(t, c3)
+	seen := 0
+	for {
+		testbed.RequireEventually(t, "the browser goes on", func() bool {
+			return len(inPage.Lines) > 0 || len(testbed.LinesWith(t, access, `"proto":"HTTP/3.0"`)) >= seen+100
+		})
+		if len(inPage.Lines) > 0 {
+			break
+		}
+		generation++
+		running.LoadCaddyfile(t, caddyfile())
+		testbed.RequireGenerationReplaced(t, f, generation)
+		requireRedirectAndHTTP3()
+		seen = len(testbed.LinesWith(t, access, `"proto":"HTTP/3.0"`))
+	}
+	// Caddy's HTTP/3 server turns requests away when it stops, which are on their
+	// way: a poll of the browser may be one.
+	o := inPage.Wait(t)
+	assert.Equal(t, o.Clients, o.Connected, "clients in the page that a node greeted")
+	t.Logf("%s: over HTTP/3 %d of %d clients lost their session", t.Name(), o.Disconnects, o.Clients)
+	t.Logf("%s: %d reloads while the browser talked", t.Name(), generation)
+	assert.GreaterOrEqual(t, generation, 2, "reloads while the browser talked")
+	talking.FinishHeld(t)
+}

@@ -1,0 +1,92 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/eio-affinity/affinity/internal/testbed"
+)
+
+// What holds through a restart of Caddy is in the session IDs: those that it has
+// tagged are good, and those that it had learned are forgotten.
+func TestCaddyKnowsTaggedSessionsAfterARestart(t *testing.T) {
+	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--trace")
+	for _, tc := range []struct {
+		sid    string
+		signal syscall.Signal
+		before bool   // the second Caddy starts before the first ends
+		by     string // what a request's node is chosen by, afterwards
+	}{
+		{"tag", syscall.SIGTERM, false, "tag"},
+		{"tag", syscall.SIGKILL, false, "tag"},
+		{"tag", syscall.SIGTERM, true, "tag"},
+		{"learn", syscall.SIGTERM, false, "unknown_session"},
+		{"learn", syscall.SIGTERM, true, "unknown_session"},
+	} {
+		t.Run(fmt.Sprintf("sid %s, %s, second before %t", tc.sid, tc.signal, tc.before), func(t *testing.T) {
+			endpoints, block := testbed.CaddyShowingReason("sid "+tc.sid).Sites(t, testbed.Site{Upstreams: testbed.Addresses(nodes)})
+			f, first := endpoints[0], testbed.StartCaddy(t, block, endpoints...)
+			sessions := map[*testbed.Engine]string{}
+			for range 9 {
+				e := testbed.NewEngine(t, f)
+				sessions[e] = e.Handshake(t).Header.Get("X-Node")
+			}
+
+			if tc.before {
+				testbed.StartCaddyBesideAnother(t, block)
+				first.Terminate(t, tc.signal)
+			} else {
+				first.Terminate(t, tc.signal)
+				testbed.StartCaddyBesideAnother(t, block)
+			}
+			unknown := 0
+			for e, node := range sessions {
+				r := e.Do(t, http.MethodPost, "3", nil)
+				assert.Equal(t, tc.by, r.Header.Get("X-By"))
+				if r.Header.Get("X-Node") == node { // by chance, when the session is lost
+					assert.Equal(t, http.StatusOK, r.StatusCode, r.Text)
+					continue
+				}
+				assert.JSONEq(t, `{"code":1,"message":"Session ID unknown"}`, r.Text)
+				assert.Equal(t, http.StatusBadRequest, r.StatusCode)
+				unknown++
+			}
+			if tc.by == "tag" {
+				assert.Zero(t, unknown, "sessions lost")
+			} else {
+				assert.Positive(t, unknown, "sessions lost")
+			}
+		})
+	}
+}
+
+// Stock clients give their session up when a request of theirs is refused, as it
+// is while nothing listens. All of them come back. Caddy waits at its exit for
+// the polls that wait at the nodes, which a ping ends here after a second.
+func TestCaddyBringsClientsBackAfterARestart(t *testing.T) {
+	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--ping-interval", "1000")
+	endpoints, block := testbed.CaddyShorthand.Sites(t, testbed.Site{Upstreams: testbed.Addresses(nodes)})
+	first := testbed.StartCaddy(t, block, endpoints...)
+	var talking testbed.ClientGroups
+	for _, transport := range testbed.Transports {
+		talking = append(talking, testbed.Clients{
+			URL: endpoints[0].URL, Count: 30, Transports: transport, Messages: 2, MaxBytes: 2000, Mode: testbed.Continuous, Pause: 250, Reconnect: true,
+		}.Start(t))
+	}
+	for _, r := range talking {
+		r.RequireReady(t)
+	}
+
+	first.Terminate(t, syscall.SIGTERM)
+	testbed.StartCaddyBesideAnother(t, block)
+	testbed.RequireSessions(t, nodes, talking.Count())
+	o := talking.Finish(t)
+	assert.Equal(t, o.Clients, o.Connected)
+	assert.Len(t, o.ReopenedAfter, o.Disconnects, "sessions opened anew")
+	o.AssertCorrect(t)
+	o.LogReconnects(t)
+}

@@ -1,0 +1,89 @@
+package e2e
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/eio-affinity/affinity/internal/testbed"
+)
+
+// How long and hard to soak, as make soak says. By default it is a short one.
+const (
+	soakSessions = "SOAK_SESSIONS" // how many sessions are open at once
+	soakMinutes  = "SOAK_MINUTES"  // for how long they talk
+)
+
+func TestCaddyHoldsManySessionsForLong(t *testing.T) {
+	testSoak(t, testbed.CaddyShorthand)
+}
+
+func TestTraefikHoldsManySessionsForLong(t *testing.T) {
+	testSoak(t, testbed.TraefikWithDebugAddress(t, nil))
+}
+
+// testSoak has many real sessions open at once, over all transports, and has
+// each say something again and again. None is lost, and the proxy needs no more
+// memory in the end than in the middle.
+func testSoak(t *testing.T, h testbed.Proxy) {
+	t.Helper()
+	const fewRounds, pace = 6, 3 * time.Second
+	sessions := testbed.FromEnvironment(t, soakSessions, 200)
+	lasts := time.Duration(testbed.FromEnvironment(t, soakMinutes, 0)) * time.Minute
+
+	nodes := testbed.StartNodes(t, []string{"a", "b", "c"})
+	f := h.Serve(t, testbed.Site{Upstreams: testbed.Addresses(nodes)})[0]
+	var groups testbed.ClientGroups
+	for _, part := range []struct {
+		transports []string
+		tenths     int
+	}{
+		{[]string{"polling"}, 4},
+		{[]string{"polling", "websocket"}, 3},
+		{[]string{"websocket"}, 3},
+	} {
+		clients := sessions * part.tenths / 10
+		groups = append(groups, testbed.Clients{
+			URL: f.URL, Count: clients, Transports: part.transports, Messages: 2, MaxBytes: 2000,
+			Mode: testbed.Commands, WantSetCookies: f.CookiesFor(clients, part.transports),
+		}.Start(t))
+	}
+	for _, r := range groups {
+		r.RequireReady(t)
+	}
+
+	// round has everybody say something, and notes the proxy's memory.
+	var resident []int
+	round := func() {
+		start := time.Now()
+		for _, r := range groups {
+			r.Send(t, "round")
+		}
+		for _, r := range groups {
+			r.RequireDone(t, "round")
+		}
+		resident = append(resident, f.Memory(t).Resident)
+		if lasts > 0 {
+			time.Sleep(pace - time.Since(start))
+		}
+	}
+	start := time.Now()
+	for len(resident) < fewRounds/2 || time.Since(start) < lasts/2 {
+		round()
+	}
+	half, heap := len(resident), f.Heap(t)
+	for len(resident) < 2*half {
+		round()
+	}
+	moreHeap := f.Heap(t) - heap
+	first, second := slices.Max(resident[:half]), slices.Max(resident[half:])
+	t.Logf("%s: %d sessions, %d rounds in %.0f s; %s has %d MiB at most in the first half, %d MiB in the second; heap %d KiB, %d KiB more in the end",
+		t.Name(), sessions, len(resident), time.Since(start).Seconds(), f.Program.Name, first>>20, second>>20, heap>>10, moreHeap>>10)
+	assert.Less(t, second, first+first/4, "memory in the second half")
+	assert.Less(t, moreHeap, heap/4+4*testbed.MiB, "heap")
+
+	all := groups.FinishHeld(t)
+	all.AssertBalanced(t, nodes)
+}

@@ -1,0 +1,103 @@
+package testbed
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// TCPBalancer stands in front of several proxies and knows nothing but TCP: it
+// gives each connection to the proxy after the one that had the last.
+type TCPBalancer struct {
+	Endpoint           // what a client is told, which is like any of the proxies
+	Proxies            []string
+	connectionsByProxy []atomic.Int64 // connections, by proxy
+}
+
+// StartTCPBalancer runs a balancer until the test ends. Proxies that are alike
+// serve the fronts, all of the same site.
+func StartTCPBalancer(t *testing.T, endpoints []Endpoint) *TCPBalancer {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	b := &TCPBalancer{Endpoint: endpoints[0], connectionsByProxy: make([]atomic.Int64, len(endpoints))}
+	for _, f := range endpoints {
+		parsed, err := url.Parse(f.URL)
+		require.NoError(t, err)
+		b.Proxies = append(b.Proxies, parsed.Host)
+		b.URL = parsed.Scheme + "://" + listener.Addr().String()
+	}
+
+	var open sync.WaitGroup
+	open.Go(func() {
+		for next := 0; ; next = (next + 1) % len(b.Proxies) {
+			client, err := listener.Accept()
+			if err != nil { // it is closed
+				return
+			}
+			b.connectionsByProxy[next].Add(1)
+			open.Go(func() { proxyConnection(t.Context(), client, b.Proxies[next]) })
+		}
+	})
+	t.Cleanup(open.Wait)
+	t.Cleanup(func() { _ = listener.Close() })
+	return b
+}
+
+// proxyConnection hands on what a client and a server say, until both have said all or the
+// context ends.
+func proxyConnection(ctx context.Context, client net.Conn, address string) {
+	defer client.Close()
+	server, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+	if err != nil {
+		return
+	}
+	defer server.Close()
+	defer context.AfterFunc(ctx, func() {
+		_ = client.Close()
+		_ = server.Close()
+	})()
+
+	var both sync.WaitGroup
+	for _, way := range [][2]net.Conn{{client, server}, {server, client}} {
+		both.Go(func() {
+			_, _ = io.Copy(way[0], way[1])
+			_ = way[0].(*net.TCPConn).CloseWrite()
+		})
+	}
+	both.Wait()
+}
+
+// Connections returns how many connections each proxy has had.
+func (b *TCPBalancer) Connections() []int64 {
+	counts := make([]int64, len(b.connectionsByProxy))
+	for i := range b.connectionsByProxy {
+		counts[i] = b.connectionsByProxy[i].Load()
+	}
+	return counts
+}
+
+// AssertRoundRobin checks that so many requests went through one proxy after the
+// other, as no connection had two of them, and returns how many connections each
+// proxy has had. It starts from what connections has returned.
+func (b *TCPBalancer) AssertRoundRobin(t *testing.T, since []int64, requests int) []int64 {
+	t.Helper()
+	var sum int64
+	each := b.Connections()
+	for i := range each {
+		each[i] -= since[i]
+		sum += each[i]
+	}
+	assert.GreaterOrEqual(t, sum, int64(requests), "connections, one for each request at least")
+	for _, n := range each {
+		assert.InDelta(t, float64(sum)/float64(len(each)), n, 1, "connections through each proxy, of %v", each)
+	}
+	return each
+}

@@ -1,0 +1,32 @@
+package testbed
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+)
+
+// MirroredRequest is what a request was when it reached the node.
+type MirroredRequest struct {
+	Method, URI string
+	Cookies     []string
+}
+
+const PlainSID = "AbCdEfGhIjKlMnOpQrSt"
+
+// StartMirror starts a node that opens a session when it is asked to by
+// polling, and answers all else with what it was asked.
+func StartMirror(t *testing.T) (address string) {
+	t.Helper()
+	mirror := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.RequestURI == "/socket.io/?EIO=4&transport=polling" && r.Method == http.MethodGet {
+			_, _ = io.WriteString(w, `0{"sid":"`+PlainSID+`"}`)
+			return
+		}
+		_ = json.NewEncoder(w).Encode(MirroredRequest{r.Method, r.RequestURI, r.Header["Cookie"]})
+	}))
+	t.Cleanup(mirror.Close)
+	return mirror.Listener.Addr().String()
+}

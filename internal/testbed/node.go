@@ -1,0 +1,119 @@
+package testbed
+
+import (
+	"encoding/json"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// Node is a running Socket.IO server.
+type Node struct {
+	*Process
+	Name string
+	Addr string // host:port
+}
+
+// NodeStarter starts one node for each name and returns them once all are up.
+type NodeStarter func(t *testing.T, names []string, flags ...string) []*Node
+
+// StartNodes starts one stock node, testdata/socketio/node.js, for each name and
+// returns them once all are up. The flags are those of node.js.
+func StartNodes(t *testing.T, names []string, flags ...string) []*Node {
+	t.Helper()
+	return StartNodesAt(t, nil, names, flags...)
+}
+
+// StartNodesAt starts nodes as StartNodes does, each at an address of its own.
+func StartNodesAt(t *testing.T, addrs, names []string, flags ...string) []*Node {
+	t.Helper()
+	requireNodeModules(t)
+	return startEach(t, addrs, names, append([]string{"node", Path("testdata", "socketio", "node.js")}, flags...))
+}
+
+// StartGoNodes starts nodes that are not stock ones, testdata/goserver. The
+// flags are its own.
+func StartGoNodes(t *testing.T, names []string, flags ...string) []*Node {
+	t.Helper()
+	_, err := os.Stat(Binary("goserver"))
+	require.NoError(t, err, "there is no bin/goserver: run make goserver")
+	return startEach(t, nil, names, append([]string{Binary("goserver")}, flags...))
+}
+
+// startEach starts a program once for each name, on any free port unless there
+// are addresses.
+func startEach(t *testing.T, addrs, names, argv []string) []*Node {
+	t.Helper()
+	nodes := make([]*Node, len(names))
+	for i, name := range names {
+		proxy, flags := "127.0.0.1", []string{"--name", name}
+		if addrs != nil {
+			h, port, err := net.SplitHostPort(addrs[i])
+			require.NoError(t, err)
+			proxy, flags = h, append(flags, "--host", h, "--port", port)
+		}
+		nodes[i] = &Node{Name: name, Addr: proxy, Process: start(t, "node "+name, nil, slices.Concat(argv, flags)...)}
+	}
+	for _, n := range nodes {
+		var up struct{ Port int }
+		line := n.line(t)
+		require.NoError(t, json.Unmarshal([]byte(line), &up), "reading %q of node %s", line, n.Name)
+		n.Addr = net.JoinHostPort(n.Addr, strconv.Itoa(up.Port))
+	}
+	return nodes
+}
+
+// StartKillableNodes starts nodes as StartNodes does, on ports that are still free
+// when they are dead.
+func StartKillableNodes(t *testing.T, names []string, flags ...string) []*Node {
+	t.Helper()
+	addrs := make([]string, len(names))
+	for i := range addrs {
+		addrs[i] = FreeAddress(t)
+	}
+	return StartNodesAt(t, addrs, names, flags...)
+}
+
+// StartUnixNodes starts a stock node for each name, each on a Unix socket of its
+// own. Their addresses are those of upstreams in a Caddyfile.
+func StartUnixNodes(t *testing.T, names ...string) []*Node {
+	t.Helper()
+	requireNodeModules(t)
+	dir := ShortTempDir(t)
+	nodes := make([]*Node, len(names))
+	for i, name := range names {
+		path := filepath.Join(dir, name)
+		nodes[i] = &Node{
+			Name: name, Addr: "unix/" + path,
+			Process: start(t, "node "+name, nil, "node", Path("testdata", "socketio", "node.js"), "--name", name, "--socket", path),
+		}
+	}
+	for _, n := range nodes {
+		n.line(t)
+	}
+	return nodes
+}
+
+// ShortTempDir is a directory for Unix sockets, whose paths have to be short: a
+// test's own directory has the test's name in it.
+func ShortTempDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "unix-")
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, os.RemoveAll(dir)) })
+	return dir
+}
+
+func Addresses(nodes []*Node) []string {
+	addrs := make([]string, len(nodes))
+	for i, n := range nodes {
+		addrs[i] = n.Addr
+	}
+	return addrs
+}

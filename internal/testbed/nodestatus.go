@@ -1,0 +1,81 @@
+package testbed
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// NodeStatus is what a node says of itself.
+type NodeStatus struct {
+	Node    string
+	Clients int // open sessions
+	Waiting int // of them, those whose poll waits at the node
+
+	Preflights        int // OPTIONS requests with a session ID that it has seen
+	UnknownPreflights int // of them, those whose session was never here
+}
+
+func (n *Node) Status(t *testing.T) NodeStatus {
+	t.Helper()
+	resp, err := HTTPClient.Get("http://" + n.Addr + "/whoami")
+	require.NoError(t, err)
+	defer func() { _ = resp.Body.Close() }()
+	var answer NodeStatus
+	require.NoError(t, json.NewDecoder(resp.Body).Decode(&answer))
+	return answer
+}
+
+// RequireSessions waits until nodes have as many sessions at least.
+func RequireSessions(t *testing.T, nodes []*Node, sessions int) {
+	t.Helper()
+	RequireEventually(t, fmt.Sprintf("%d sessions", sessions), func() bool {
+		open := 0
+		for _, n := range nodes {
+			open += n.Status(t).Clients
+		}
+		return open >= sessions
+	})
+}
+
+// RequireWaitingPolls waits until this many polls wait at the nodes.
+func RequireWaitingPolls(t *testing.T, nodes []*Node, polls int) {
+	t.Helper()
+	RequireEventually(t, "polls that wait at the nodes", func() bool {
+		waiting := 0
+		for _, n := range nodes {
+			waiting += n.Status(t).Waiting
+		}
+		return waiting == polls
+	})
+}
+
+// CountExited returns how many of the nodes have ended.
+func CountExited(nodes []*Node) (count int) {
+	for _, n := range nodes {
+		select {
+		case <-n.exited:
+			count++
+		default:
+		}
+	}
+	return count
+}
+
+// RequireDeadNodeAvoided waits until the front sends nobody to a node that is dead, of
+// so many.
+func RequireDeadNodeAvoided(t *testing.T, f Endpoint, nodes int) {
+	t.Helper()
+	RequireEventually(t, "nobody is sent to the dead node", func() bool {
+		for range 2 * nodes {
+			resp, err := f.Get("/health")
+			if err != nil || resp.StatusCode != http.StatusOK {
+				return false
+			}
+		}
+		return true
+	})
+}

@@ -1,0 +1,74 @@
+package testbed
+
+import (
+	"fmt"
+	"strconv"
+	"testing"
+)
+
+// Reconfigurable is a host whose upstreams can be replaced while it runs.
+type Reconfigurable interface {
+	// ServeReconfigurable serves nodes as a host does. What it returns serves others
+	// in their place, and comes back once nobody is served by the old config.
+	ServeReconfigurable(t *testing.T, nodes []*Node) (Endpoint, func(nodes []*Node))
+}
+
+// WithGeneration is a Caddy with a header that changes with each generation of its
+// config, which makes it a new one and tells who has answered.
+func WithGeneration(c Caddy, generation *int) Caddy {
+	proxy := c.Directive
+	c.Directive = func(upstreams string) string {
+		return fmt.Sprintf("header X-Generation %d\n%s", *generation, proxy(upstreams))
+	}
+	return c
+}
+
+func (c Caddy) ServeReconfigurable(t *testing.T, nodes []*Node) (Endpoint, func([]*Node)) {
+	t.Helper()
+	loads := 0
+	c = WithGeneration(c, &loads)
+	endpoints, block := c.Sites(t, Site{Upstreams: Addresses(nodes)})
+	running := StartCaddy(t, block, endpoints...)
+	return endpoints[0], func(nodes []*Node) {
+		loads++
+		running.Load(t, c.SiteBlock(endpoints[0], Site{Upstreams: Addresses(nodes)}))
+		RequireGenerationReplaced(t, endpoints[0], loads)
+	}
+}
+
+func (h Traefik) ServeReconfigurable(t *testing.T, nodes []*Node) (Endpoint, func([]*Node)) {
+	t.Helper()
+	h.Chain = append([]string{GenerationMiddleware}, h.Chain...)
+	running := h.StartServing(t, Site{Upstreams: Addresses(nodes)})
+	return running.Endpoints[0], func(nodes []*Node) {
+		h.Generation++
+		running.sites[0].Upstreams = Addresses(nodes)
+		running.Load(t, h)
+		RequireGenerationReplaced(t, running.Endpoints[0], h.Generation)
+	}
+}
+
+// RequireGenerationServed waits until the config of this generation answers a request.
+func RequireGenerationServed(t *testing.T, f Endpoint, generation int) {
+	t.Helper()
+	RequireEventually(t, fmt.Sprintf("config %d answers", generation), func() bool {
+		resp, err := f.Get("/health")
+		return err == nil && resp.Header.Get("X-Generation") == strconv.Itoa(generation)
+	})
+}
+
+// RequireGenerationReplaced waits until all new connections reach the config of this
+// generation: with Caddy alone, about half of them reach that of the last one
+// until its listener is closed. Twenty in a row mean that it is.
+func RequireGenerationReplaced(t *testing.T, f Endpoint, generation int) {
+	t.Helper()
+	RequireEventually(t, fmt.Sprintf("config %d takes over", generation), func() bool {
+		for range 20 {
+			resp, err := f.Get("/health")
+			if err != nil || resp.Header.Get("X-Generation") != strconv.Itoa(generation) {
+				return false
+			}
+		}
+		return true
+	})
+}

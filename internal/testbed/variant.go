@@ -1,0 +1,84 @@
+package testbed
+
+import (
+	"cmp"
+	"slices"
+	"testing"
+)
+
+// Variant is a way in which nodes and front may be set up. Whatever it is,
+// sessions must hold over every transport.
+type Variant struct {
+	Name     string
+	Nodes    NodeStarter // Default: StartNodes
+	Flags    []string    // of the nodes
+	Path     string      // of Socket.IO. Default: /socket.io
+	HTTPS    bool
+	Compress bool
+	Messages int // rounds of each client
+
+	Clients     int // Default: 60
+	Version     int // their major version. Default: 4
+	MaxBytes    int // of their largest message. Default: 100 kB
+	ForceBase64 bool
+	Roam        bool
+
+	// How clients keep cookies, if they do: as clients of Socket.IO 4 do for a
+	// session when told, or as an application can for longer.
+	WithCredentials, CookieJar bool
+}
+
+// Plain is the common case, run in full.
+var Plain = Variant{Name: "stock nodes", Messages: 20}
+
+// SocketIO2 has Socket.IO 2 on both sides, where the session ID is also the ID
+// that the application sees.
+var SocketIO2 = Variant{Name: "Socket.IO 2", Flags: []string{"--socketio", "2"}, Version: 2, Messages: 20}
+
+var Transports = [][]string{
+	{"polling"},
+	{"polling", "websocket"},
+	{"websocket"},
+}
+
+// Small is a setting in little, for what differs from another in one thing.
+func (s Variant) Small() Variant {
+	s.Clients, s.Messages, s.MaxBytes = 30, 6, 20_000
+	return s
+}
+
+// Compresses says whether something between client and node compresses.
+func (s Variant) Compresses() bool {
+	return s.Compress || slices.Contains(s.Flags, "--compression")
+}
+
+func (s Variant) StartNodes(t *testing.T, names ...string) []*Node {
+	t.Helper()
+	if s.Nodes != nil {
+		return s.Nodes(t, names, s.Flags...)
+	}
+	return StartNodes(t, names, s.Flags...)
+}
+
+func (s Variant) SiteOf(nodes []*Node) Site {
+	return Site{Upstreams: Addresses(nodes), HTTPS: s.HTTPS, Compress: s.Compress}
+}
+
+// ClientsOf is the crowd of the issue: sixty clients, and messages up to 100 kB.
+func (s Variant) ClientsOf(f Endpoint, transports []string) Clients {
+	clients := cmp.Or(s.Clients, 60)
+	return Clients{
+		URL:             f.URL,
+		Path:            s.Path,
+		Count:           clients,
+		Version:         s.Version,
+		Transports:      transports,
+		Messages:        s.Messages,
+		MaxBytes:        cmp.Or(s.MaxBytes, 100_000),
+		ForceBase64:     s.ForceBase64,
+		Roam:            s.Roam,
+		WithCredentials: s.WithCredentials,
+		CookieJar:       s.CookieJar,
+		WantSetCookies:  f.CookiesFor(clients, transports),
+	}
+}

@@ -1,0 +1,67 @@
+package testbed
+
+import (
+	"net/http"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Timeout bounds every wait for something that must happen. It is far longer
+// than anything takes: it ends a test that hangs, and decides none.
+const Timeout = 120 * time.Second
+
+// HTTPClient is the HTTP client of requests that need no other: none of them
+// waits for longer than the guard.
+var HTTPClient = &http.Client{Timeout: Timeout}
+
+// Receive waits until something comes on a channel or the channel is closed, and
+// reports whether that was within the guard. It ends no test, so any goroutine
+// may call it.
+func Receive[T any](channel <-chan T) (value T, inTime bool) {
+	timeout := time.NewTimer(Timeout)
+	defer timeout.Stop()
+	select {
+	case value = <-channel:
+		return value, true
+	case <-timeout.C:
+		return value, false
+	}
+}
+
+// RequireEventually waits until a condition holds. The condition may end the test
+// itself.
+func RequireEventually(t *testing.T, what string, condition func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(Timeout)
+	for !condition() {
+		require.False(t, time.Now().After(deadline), "%s: not within %s", what, Timeout)
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// EverySecond does something so many times, and waits a second in between, or as
+// long as it takes.
+func EverySecond(times int, do func(n int)) {
+	second := time.NewTicker(time.Second)
+	defer second.Stop()
+	for n := 1; n <= times; n++ {
+		<-second.C
+		do(n)
+	}
+}
+
+// FromEnvironment returns the number in an environment variable.
+func FromEnvironment(t *testing.T, variable string, otherwise int) int {
+	t.Helper()
+	value := os.Getenv(variable)
+	if value == "" {
+		return otherwise
+	}
+	number, err := strconv.Atoi(value)
+	require.NoError(t, err, variable)
+	return number
+}

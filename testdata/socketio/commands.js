@@ -1,0 +1,62 @@
+"use strict";
+
+const readline = require("node:readline");
+const { settings, result } = require("./settings.js");
+
+// Commands reads the lines that the program which started the clients writes to
+// standard input.
+class Commands {
+  steps = []; // in the order of their lines
+  finished = false;
+  finish = undefined;
+  finishing = new Promise((resolve) => (this.finish = resolve));
+  done = 0; // clients that have done the last step
+  reported = 0; // steps that all clients have done
+  clients = settings.count; // that have not failed
+  waiting = [];
+
+  constructor() {
+    readline
+      .createInterface({ input: process.stdin })
+      .on("line", (line) => this.receive(line))
+      .on("close", () => process.exit(0));
+  }
+
+  receive(line) {
+    if (line === "finish") {
+      this.finished = true;
+      this.finish();
+    } else {
+      this.steps.push(line);
+      this.done = 0;
+    }
+    for (const wake of this.waiting.splice(0)) wake();
+    this.report();
+  }
+
+  // Waits for a step, and returns its name, or for the end: then it returns
+  // nothing.
+  async until(step) {
+    while (this.steps.length < step && !this.finished) await new Promise((wake) => this.waiting.push(wake));
+    return this.steps[step - 1];
+  }
+
+  stepDone() {
+    this.done++;
+    this.report();
+  }
+
+  clientFailed() {
+    this.clients--;
+    this.report();
+  }
+
+  report() {
+    if (settings.mode !== "commands" || this.finished || this.steps.length === this.reported) return;
+    if (this.done < this.clients) return;
+    this.reported = this.steps.length;
+    console.log(JSON.stringify({ done: this.steps.at(-1), result }));
+  }
+}
+
+module.exports = { Commands };
