@@ -18,6 +18,9 @@ SOAK_MINUTES  ?= 5
 FLOOD_TAGGED  ?= 30000
 FLOOD_LEARNED ?= 10000
 
+# How often `make reloads` replaces the configuration.
+RELOADS ?= 30
+
 # Debian packages that the tests need, each with a command of its own name: a
 # Redis, which a test starts for itself, and a browser, unless CHROMIUM names one.
 DEBIAN_PACKAGES := redis-server $(if $(CHROMIUM),,chromium)
@@ -28,12 +31,12 @@ DEBIAN_PACKAGES := redis-server $(if $(CHROMIUM),,chromium)
 AS_XCADDY := CGO_ENABLED=0 GOFLAGS='-trimpath -buildvcs=false -tags=nobadger,nomysql,nopgx'
 
 # What runs inside the test's own process, under the race detector.
-UNITS := ./core/... ./caddy/... ./traefik/...
+UNITS := ./core/... ./caddy/... ./traefik/... ./internal/docs/...
 # What Traefik's interpreter has to run.
 INTERPRETED := core traefik
 # What starts the real programs. One package at a time: on a machine of two
 # cores, two of them would measure each other.
-REAL  := ./e2e/... ./demo/...
+REAL  := ./internal/... ./e2e/... ./demo/...
 
 NODE_MODULES := testdata/socketio/node_modules/.installed
 TOOLS        := $(patsubst tools/%/go.mod,bin/%,$(wildcard tools/*/go.mod))
@@ -84,7 +87,13 @@ soak: deps build bin/traefik ## Hold SOAK_SESSIONS real sessions (default 1000) 
 flood: deps build bin/traefik ## Flood each proxy with waves of FLOOD_TAGGED (default 30000) and FLOOD_LEARNED (default 10000) handshakes
 	@echo "==> Flooding each proxy with handshakes"
 	@FLOOD_TAGGED=$(FLOOD_TAGGED) FLOOD_LEARNED=$(FLOOD_LEARNED) $(AS_XCADDY) \
-		go test -run BearsAFloodOfHandshakes -count=1 -v -timeout 30m ./e2e
+		go test -run WithstandsAFloodOfHandshakes -count=1 -v -timeout 30m ./e2e
+
+.PHONY: reloads
+reloads: deps build bin/traefik ## Replace the configuration of each proxy RELOADS times (default 30) under clients
+	@echo "==> Replacing the configuration of each proxy $(RELOADS) times"
+	@RELOADS=$(RELOADS) $(AS_XCADDY) \
+		go test -run 'SessionsThroughReloads' -count=1 -v -timeout $$(($(RELOADS) / 5 + 15))m ./e2e
 
 .PHONY: lint
 lint: bin/golangci-lint ## Check the code, its format, and every go.mod
@@ -170,6 +179,9 @@ debian-packages:
 	echo "==> Installing$$missing from Debian"; \
 	apt-get update; \
 	DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends $$missing
+
+.PHONY: tools
+tools: $(TOOLS) ## Build the tools of the other targets, as pinned in tools/
 
 # Every tool is pinned by a module of its own in tools/, so that the module
 # that users depend on requires none of them.

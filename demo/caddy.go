@@ -4,72 +4,54 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
+
+	"github.com/eio-affinity/affinity/internal/testbed/local"
 )
 
-// front is where Caddy listens.
-type front struct {
+// endpoint is where Caddy listens.
+type endpoint struct {
 	port int
 	ipv6 bool // on [::1] too, which "localhost" can mean
 }
 
-func (f front) pageURL() string { return fmt.Sprintf("http://localhost:%d/", f.port) }
+func (e endpoint) pageURL() string { return fmt.Sprintf("http://localhost:%d/", e.port) }
 
-// chooseFront takes the wanted port if it is free, else any free one.
-func chooseFront(port int, out io.Writer) (front, error) {
-	f := front{port: port, ipv6: free("::1", 0) == nil}
+// chooseEndpoint takes the wanted port if it is free, else any free one.
+func chooseEndpoint(port int, out io.Writer) (endpoint, error) {
+	e := endpoint{port: port, ipv6: local.IsFree("::1", 0) == nil}
 	if port != 0 {
-		err := f.free()
+		err := e.free()
 		if err == nil {
-			return f, nil
+			return e, nil
 		}
 		fmt.Fprintf(out, "Port %d is busy (%v), taking a free one.\n", port, err)
 	}
 	for range 100 {
 		var err error
-		if f.port, err = freePort(); err != nil {
-			return f, err
+		if e.port, err = local.FreePort("127.0.0.1"); err != nil {
+			return e, err
 		}
-		if f.free() == nil {
-			return f, nil
+		if e.free() == nil {
+			return e, nil
 		}
 	}
-	return f, errors.New("finding a free port")
+	return e, errors.New("finding a free port")
 }
 
-// free says whether Caddy can listen on every address of f.
-func (f front) free() error {
-	if err := free("127.0.0.1", f.port); err != nil || !f.ipv6 {
+// free returns an error if Caddy cannot listen on every address of the endpoint.
+func (e endpoint) free() error {
+	if err := local.IsFree("127.0.0.1", e.port); err != nil || !e.ipv6 {
 		return err
 	}
-	return free("::1", f.port)
-}
-
-func free(host string, port int) error {
-	l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
-	if err != nil {
-		return err
-	}
-	return l.Close()
-}
-
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, fmt.Errorf("finding a free port: %w", err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
+	return local.IsFree("::1", e.port)
 }
 
 // site is what the demo's Caddyfile serves.
 type site struct {
-	front
+	endpoint
 	control string   // address of the control API
 	nodes   []string // addresses of the Socket.IO nodes
 	page    string   // directory of the page
@@ -105,19 +87,22 @@ http://localhost:%d, http://127.0.0.1:%d {
 
 // startCaddy starts Caddy with a configuration and a home in temp, so that it
 // neither reads nor leaves anything in the user's own.
-func startCaddy(program, temp string, s site) (*process, error) {
+func startCaddy(program, temp string, s site) (*local.Process, error) {
 	config := filepath.Join(temp, "Caddyfile")
 	if err := os.WriteFile(config, []byte(s.caddyfile()), 0o600); err != nil {
 		return nil, fmt.Errorf("writing the Caddyfile: %w", err)
 	}
-	cmd := exec.Command(program, "run", "--config", config, "--adapter", "caddyfile")
-	cmd.Dir = temp
-	cmd.Env = append(os.Environ(),
-		"HOME="+temp,
-		"XDG_CONFIG_HOME="+filepath.Join(temp, "config"),
-		"XDG_DATA_HOME="+filepath.Join(temp, "data"),
-	)
-	p, err := startProcess(cmd, func(string) {})
+	p, err := local.Start(local.Options{
+		Name: "caddy",
+		Args: []string{program, "run", "--config", config, "--adapter", "caddyfile"},
+		Dir:  temp,
+		Env: []string{
+			"HOME=" + temp,
+			"XDG_CONFIG_HOME=" + filepath.Join(temp, "config"),
+			"XDG_DATA_HOME=" + filepath.Join(temp, "data"),
+		},
+		KeepOutput: keptOutput,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("%w (build it with: make build)", err)
 	}

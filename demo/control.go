@@ -24,7 +24,7 @@ type nodeState struct {
 //
 // Each answers with the state of all nodes. It can stop processes, so no other
 // site may call it: a browser's cross-site POST is refused, and so is a Host
-// that is not this machine (a name that somebody points at 127.0.0.1).
+// that is not this machine (a name that resolves to 127.0.0.1).
 func controlHandler(all nodes) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /demo/nodes", func(w http.ResponseWriter, _ *http.Request) {
@@ -87,7 +87,7 @@ func writeStates(w http.ResponseWriter, all nodes) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
-	// The reader may be gone; there is nobody to tell.
+	// The client may have gone, so the error is ignored.
 	_ = json.NewEncoder(w).Encode(states)
 }
 

@@ -53,7 +53,7 @@ func TestBusyPortIsLeftAlone(t *testing.T) {
 	defer busy.Close()
 	port := busy.Addr().(*net.TCPAddr).Port
 	var out strings.Builder
-	f, err := chooseFront(port, &out)
+	f, err := chooseEndpoint(port, &out)
 	if err != nil {
 		t.Fatal(err)
 	}

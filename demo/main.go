@@ -1,6 +1,6 @@
 // Command demo shows session affinity at work: it starts real Socket.IO nodes
-// and one Caddy in front of them, and serves a page whose sessions say, live,
-// which node they talk to. `make demo` builds what it needs and runs it.
+// and one Caddy in front of them, and serves a page that shows, live, which node each
+// session talks to. `make demo` builds what it needs and runs it.
 package main
 
 import (
@@ -15,6 +15,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/eio-affinity/affinity/internal/testbed/local"
 )
 
 // options are the command line's.
@@ -24,8 +26,17 @@ type options struct {
 	nodes int
 }
 
-// maxNodes is how many colours the page has.
-const maxNodes = 6
+const (
+	// maxNodes is how many colours the page has.
+	maxNodes = 6
+	// startLimit is how long a program may take until it is ready.
+	startLimit = 30 * time.Second
+	// stopGrace is how long a program may take to end by itself.
+	stopGrace = 3 * time.Second
+	// keptOutput is how many bytes of a program's output are kept, to explain an
+	// unexpected end.
+	keptOutput = 16 << 10
+)
 
 func main() {
 	var o options
@@ -63,7 +74,7 @@ func run(ctx context.Context, o options, out io.Writer) error {
 }
 
 func serve(ctx context.Context, o options, out io.Writer) error {
-	root, err := moduleRoot()
+	root, err := local.Root()
 	if err != nil {
 		return err
 	}
@@ -89,22 +100,22 @@ func serve(ctx context.Context, o options, out io.Writer) error {
 	}
 	defer control.close()
 
-	front, err := chooseFront(o.port, out)
+	endpoint, err := chooseEndpoint(o.port, out)
 	if err != nil {
 		return err
 	}
 	caddy, err := startCaddy(caddyProgram, temp, site{
-		front:   front,
-		control: control.address(),
-		nodes:   nodes.addresses(),
-		page:    filepath.Join(root, "demo", "page"),
-		client:  filepath.Join(root, "testdata", "socketio", "node_modules", "socket.io-client", "dist"),
+		endpoint: endpoint,
+		control:  control.address(),
+		nodes:    nodes.addresses(),
+		page:     filepath.Join(root, "demo", "page"),
+		client:   filepath.Join(root, "testdata", "socketio", "node_modules", "socket.io-client", "dist"),
 	})
 	if err != nil {
 		return err
 	}
-	defer caddy.stop(stopGrace)
-	if err := waitForPage(ctx, front.pageURL(), caddy); err != nil {
+	defer caddy.Stop(stopGrace)
+	if err := waitForPage(ctx, endpoint.pageURL(), caddy); err != nil {
 		return err
 	}
 
@@ -115,35 +126,18 @@ func serve(ctx context.Context, o options, out io.Writer) error {
   Try    curl -s 'localhost:%d/socket.io/?EIO=4&transport=polling'
 
 Ctrl-C stops everything.
-`, o.nodes, front.pageURL(), front.port)
+`, o.nodes, endpoint.pageURL(), endpoint.port)
 
 	select {
 	case <-ctx.Done():
 		return nil
-	case <-caddy.done:
-		return caddy.died("caddy")
-	}
-}
-
-// moduleRoot is the directory of this module's go.mod, at or above the current
-// one: the page and the nodes are found from there.
-func moduleRoot() (string, error) {
-	start, err := os.Getwd()
-	if err != nil {
-		return "", fmt.Errorf("finding the current directory: %w", err)
-	}
-	for dir := start; ; dir = filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, "testdata", "socketio", "node.js")); err == nil {
-			return dir, nil
-		}
-		if dir == filepath.Dir(dir) {
-			return "", fmt.Errorf("finding testdata/socketio/node.js at or above %s: run the demo inside its repository", start)
-		}
+	case <-caddy.Exited():
+		return caddy.Err()
 	}
 }
 
 // waitForPage returns once Caddy serves the page.
-func waitForPage(ctx context.Context, url string, caddy *process) error {
+func waitForPage(ctx context.Context, url string, caddy *local.Process) error {
 	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 	retry := time.NewTicker(50 * time.Millisecond)
 	defer retry.Stop()
@@ -157,10 +151,10 @@ func waitForPage(ctx context.Context, url string, caddy *process) error {
 		case <-retry.C:
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-caddy.done:
-			return caddy.died("caddy")
+		case <-caddy.Exited():
+			return caddy.Err()
 		case <-limit.C:
-			return fmt.Errorf("waiting for Caddy to serve %s: no page after %s\n%s", url, startLimit, caddy.lastWords())
+			return fmt.Errorf("waiting for Caddy to serve %s: no page after %s\n%s", url, startLimit, caddy.Output.LastLines(20))
 		}
 	}
 }

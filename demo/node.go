@@ -7,12 +7,13 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/eio-affinity/affinity/internal/testbed/local"
 )
 
 // node is one Socket.IO server, which the page can stop and start.
@@ -23,7 +24,7 @@ type node struct {
 
 	changing sync.Mutex // held by the one start or stop that is under way
 	port     int        // set by the first start and then kept: the upstream list names it
-	current  atomic.Pointer[process]
+	current  atomic.Pointer[local.Process]
 }
 
 // errNodeStarting is returned when a node cannot be started again on its port.
@@ -52,21 +53,24 @@ func (n *node) start(ctx context.Context) error {
 }
 
 func (n *node) startOnce(ctx context.Context) error {
-	cmd := exec.Command("node", filepath.Join("testdata", "socketio", "node.js"),
-		"--name", n.name, "--port", strconv.Itoa(n.port))
-	cmd.Dir = n.root
 	ready := make(chan int, 1)
-	p, err := startProcess(cmd, func(line string) {
-		var hello struct{ Port int }
-		if json.Unmarshal([]byte(line), &hello) == nil && hello.Port != 0 {
-			select {
-			case ready <- hello.Port:
-			default:
+	p, err := local.Start(local.Options{
+		Name:       "node " + n.name,
+		Args:       []string{"node", filepath.Join("testdata", "socketio", "node.js"), "--name", n.name, "--port", strconv.Itoa(n.port)},
+		Dir:        n.root,
+		KeepOutput: keptOutput,
+		OnLine: func(line string) {
+			var hello struct{ Port int }
+			if json.Unmarshal([]byte(line), &hello) == nil && hello.Port != 0 {
+				select {
+				case ready <- hello.Port:
+				default:
+				}
 			}
-		}
+		},
 	})
 	if err != nil {
-		return fmt.Errorf("node %s: %w", n.name, err)
+		return err
 	}
 	limit := time.NewTimer(startLimit)
 	defer limit.Stop()
@@ -78,13 +82,13 @@ func (n *node) startOnce(ctx context.Context) error {
 		n.current.Store(p)
 		go n.watch(p)
 		return nil
-	case <-p.done:
-		return fmt.Errorf("%w: %w", errNodeStarting, p.died("node "+n.name))
+	case <-p.Exited():
+		return fmt.Errorf("%w: %w", errNodeStarting, p.Err())
 	case <-ctx.Done():
-		p.stop(stopGrace)
+		p.Stop(stopGrace)
 		return ctx.Err()
 	case <-limit.C:
-		p.stop(stopGrace)
+		p.Stop(stopGrace)
 		return fmt.Errorf("%w: node %s is not ready after %s", errNodeStarting, n.name, startLimit)
 	}
 }
@@ -94,21 +98,21 @@ func (n *node) stop() {
 	n.changing.Lock()
 	defer n.changing.Unlock()
 	if p := n.current.Swap(nil); p != nil {
-		p.stop(stopGrace)
+		p.Stop(stopGrace)
 	}
 }
 
-// watch says so when the node ends though nobody stopped it.
-func (n *node) watch(p *process) {
-	<-p.done
+// watch prints an error when the node ends by itself.
+func (n *node) watch(p *local.Process) {
+	<-p.Exited()
 	if n.current.CompareAndSwap(p, nil) {
-		fmt.Fprintln(n.out, p.died("node "+n.name))
+		fmt.Fprintln(n.out, p.Err())
 	}
 }
 
 func (n *node) running() bool {
 	p := n.current.Load()
-	return p != nil && p.running()
+	return p != nil && p.Running()
 }
 
 func (n *node) address() string {

@@ -8,27 +8,39 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/eio-affinity/affinity/internal/testbed"
+	"github.com/eio-affinity/affinity/internal/testbed/local"
 )
 
 // runningDemo is the real demo, in a temporary directory of its own. All of its
 // processes carry a mark in their environment, by which strays are found.
 type runningDemo struct {
-	*program
+	program
 	temp string
 	mark string
 }
 
-func startDemo(t *testing.T, path string, args ...string) *runningDemo {
+// startDemo builds and starts the demo with these arguments.
+func startDemo(t *testing.T, args ...string) *runningDemo {
 	t.Helper()
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", testbed.Binary("demo"), ".")
+	output, err := build.CombinedOutput()
+	require.NoError(t, err, "building bin/demo: %s", output)
 	d := &runningDemo{temp: t.TempDir()}
 	d.mark = "AFFINITY_DEMO_TEST=" + d.temp
-	cmd := exec.Command(path, args...)
-	cmd.Env = append(os.Environ(), "TMPDIR="+d.temp, d.mark)
-	d.program = startProgram(t, cmd)
+	d.program = startProgram(t, local.Options{
+		Name: "demo",
+		Args: append([]string{testbed.Binary("demo")}, args...),
+		Env:  []string{"TMPDIR=" + d.temp, d.mark},
+	})
 	t.Cleanup(func() {
-		if t.Failed() {
-			// Fails when it has ended already, which is as good.
-			_ = d.cmd.Process.Signal(os.Interrupt)
+		if t.Failed() && d.Running() {
+			// So that it ends what it has started.
+			d.Signal(t, os.Interrupt)
+			d.RequireExited(t)
 		}
 	})
 	return d
@@ -45,21 +57,16 @@ func (d *runningDemo) waitForPage(t *testing.T) string {
 // interrupt presses Ctrl-C and checks that nothing is left.
 func (d *runningDemo) interrupt(t *testing.T) {
 	t.Helper()
-	if err := d.cmd.Process.Signal(os.Interrupt); err != nil {
-		t.Fatal(err)
-	}
-	if err := d.wait(); err != nil {
-		t.Errorf("the demo ended with %v, want exit status 0\n%s", err, d.stderr)
-	}
+	d.Signal(t, os.Interrupt)
+	d.RequireExited(t)
+	require.NoError(t, d.Wait(), d.Output.Tail())
 	d.checkNothingLeft(t)
 }
 
 func (d *runningDemo) checkNothingLeft(t *testing.T) {
 	t.Helper()
 	files, err := os.ReadDir(d.temp)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	for _, file := range files {
 		t.Errorf("%s is left in the temporary directory", file.Name())
 	}
@@ -69,13 +76,11 @@ func (d *runningDemo) checkNothingLeft(t *testing.T) {
 }
 
 // processes are the live processes that carry the demo's mark. Where there is
-// no /proc it finds none, and the ports must tell.
+// no /proc it finds none, and only the ports are checked.
 func (d *runningDemo) processes(t *testing.T) []string {
 	t.Helper()
 	environs, err := filepath.Glob("/proc/[0-9]*/environ")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	var found []string
 	for _, path := range environs {
 		environ, err := os.ReadFile(path)

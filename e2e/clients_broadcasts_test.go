@@ -8,18 +8,19 @@ import (
 	"github.com/eio-affinity/affinity/internal/testbed"
 )
 
-func TestCaddyPassesBroadcastsOnceToEveryClient(t *testing.T) {
+func TestCaddyDeliversBroadcastsOnceToEveryClient(t *testing.T) {
+	t.Parallel()
 	testBroadcasts(t, caddyWithSharedSecret)
 }
 
-func TestTraefikPassesBroadcastsOnceToEveryClient(t *testing.T) {
+func TestTraefikDeliversBroadcastsOnceToEveryClient(t *testing.T) {
+	t.Parallel()
 	testBroadcasts(t, testbed.TraefikPlugin)
 }
 
-// testBroadcasts is what Socket.IO's documentation says of several nodes, in
-// one: sessions that hold, and an adapter that passes events between the nodes,
-// here behind two proxies. Every client has its node tell the news to all
-// clients of all nodes, over each transport at once.
+// testBroadcasts has every client, over each transport, have its node send news
+// to all clients of all nodes. The nodes pass events on through an adapter, as
+// Socket.IO's documentation describes, behind two proxies.
 func testBroadcasts(t *testing.T, h testbed.Proxy) {
 	t.Helper()
 	a := startAudience(t, h, "--redis", testbed.StartRedis(t))
@@ -27,7 +28,7 @@ func testBroadcasts(t *testing.T, h testbed.Proxy) {
 	for round := 1; round <= times; round++ {
 		a.broadcast(t)
 		input := round * a.clients * a.clients
-		testbed.RequireEventually(t, "the news has come", func() bool { return a.round(t).News >= input })
+		testbed.RequireEventually(t, "the news has arrived", func() bool { return a.round(t).News >= input })
 	}
 	o := a.finish(t)
 	assert.Equal(t, times*a.clients*a.clients, o.News, "news, each once to each client")
@@ -35,12 +36,14 @@ func testBroadcasts(t *testing.T, h testbed.Proxy) {
 	assert.Equal(t, times*a.clients*a.clients-times*squares(o.PerNode), o.NewsOfOtherNodes, "news of other nodes than the client's")
 }
 
-// Without an adapter, the news of a node are those of its own clients only.
-func TestCaddyPassesBroadcastsWithinANodeWithoutAnAdapter(t *testing.T) {
+// Without an adapter, the news of a node reaches the clients of that node only.
+func TestCaddyDeliversBroadcastsWithinANodeWithoutAnAdapter(t *testing.T) {
+	t.Parallel()
 	testBroadcastsWithinANode(t, caddyWithSharedSecret)
 }
 
-func TestTraefikPassesBroadcastsWithinANodeWithoutAnAdapter(t *testing.T) {
+func TestTraefikDeliversBroadcastsWithinANodeWithoutAnAdapter(t *testing.T) {
+	t.Parallel()
 	testBroadcastsWithinANode(t, testbed.TraefikPlugin)
 }
 
@@ -48,22 +51,23 @@ func testBroadcastsWithinANode(t *testing.T, h testbed.Proxy) {
 	t.Helper()
 	a := startAudience(t, h)
 	a.broadcast(t)
-	a.round(t) // what a node answers comes behind the news it has told
+	a.round(t) // the answers come after the news
 	o := a.finish(t)
 	assert.Equal(t, squares(o.PerNode), o.News, "news, each once to each client of its node")
 	assert.Zero(t, o.NewsOfOtherNodes, "news of other nodes than the client's")
 	assert.Zero(t, o.DuplicateNews, "news that a client had already")
 }
 
-// broadcastClients is clients over every transport at once, behind several proxies.
+// broadcastClients are clients over every transport at once, behind several
+// proxies.
 type broadcastClients struct {
 	nodes   []*testbed.Node
 	groups  []*testbed.RunningClients
 	clients int
 }
 
-// startAudience starts nodes with these flags, proxies, and clients, and returns
-// once all are up.
+// startAudience starts nodes with these flags, proxies and clients, and returns
+// once all clients are connected.
 func startAudience(t *testing.T, h testbed.Proxy, flags ...string) *broadcastClients {
 	t.Helper()
 	a := &broadcastClients{nodes: testbed.StartNodes(t, []string{"a", "b", "c"}, flags...)}
@@ -80,7 +84,7 @@ func startAudience(t *testing.T, h testbed.Proxy, flags ...string) *broadcastCli
 	return a
 }
 
-// broadcast has every client tell the news, and waits until the nodes have.
+// broadcast has every client send news, and waits until the nodes have sent it.
 func (a *broadcastClients) broadcast(t *testing.T) {
 	t.Helper()
 	for _, r := range a.groups {
@@ -88,7 +92,8 @@ func (a *broadcastClients) broadcast(t *testing.T) {
 	}
 }
 
-// round has every client say something, and returns what has come until then.
+// round has every client send a message, and returns what they have received
+// until then.
 func (a *broadcastClients) round(t *testing.T) testbed.Result {
 	t.Helper()
 	var all testbed.Result
@@ -98,8 +103,8 @@ func (a *broadcastClients) round(t *testing.T) testbed.Result {
 	return all
 }
 
-// finish ends the clients, all of whom must have kept their sessions, and
-// returns what has come to them.
+// finish ends the clients, none of which may have lost its session, and returns
+// what they have received.
 func (a *broadcastClients) finish(t *testing.T) testbed.Result {
 	t.Helper()
 	all := testbed.Result{PerNode: map[string]int{}}
@@ -120,8 +125,8 @@ func (a *broadcastClients) finish(t *testing.T) testbed.Result {
 	return all
 }
 
-// squares is how much news comes when each client tells some and those of its
-// node get it.
+// squares returns how many news arrive when each client sends one and the
+// clients of its node get it.
 func squares(perNode map[string]int) int {
 	sum := 0
 	for _, clients := range perNode {

@@ -17,15 +17,16 @@ func TestTraefikHoldsSessionsOfAPageOfAnotherSite(t *testing.T) {
 	testSessionsHoldAcrossSites(t, testbed.TraefikPlugin)
 }
 
-func TestCaddysCookieAloneMayHoldSessionsOfAPageOfAnotherSite(t *testing.T) {
+func TestCaddysCookiePolicyNeedsThirdPartyCookies(t *testing.T) {
 	testCookieAcrossSites(t, caddyCookiePolicy)
 }
 
-func TestTraefiksCookieAloneMayHoldSessionsOfAPageOfAnotherSite(t *testing.T) {
+func TestTraefiksStickyCookieNeedsThirdPartyCookies(t *testing.T) {
 	testCookieAcrossSites(t, testbed.Traefik{CrossSiteCookie: true})
 }
 
-// A cookie for each site whose pages connect is one that browsers do not block.
+// Browsers do not block a partitioned cookie, of which there is one for each
+// site whose pages connect.
 func TestAPartitionedCookieHoldsSessionsOfAPageOfAnotherSite(t *testing.T) {
 	b := testbed.StartBrowser(t, testbed.BrowserOptions{Flags: []string{testbed.NoQUIC}})
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--cors")
@@ -59,7 +60,7 @@ func testSessionsHoldAcrossSites(t *testing.T, h testbed.Proxy) {
 		return testbed.CrossSiteClients(endpoints[0], nodes4[0], testbed.SocketIO4Build, transports...)
 	}
 	credentials := object{"withCredentials": true}
-	// What a page of another origin may not send before the node has allowed it.
+	// A page of another origin may send this header only after a preflight.
 	header := object{"extraHeaders": object{"X-Tenant": "affinity"}}
 	cases := []struct {
 		name       string
@@ -71,9 +72,9 @@ func testSessionsHoldAcrossSites(t *testing.T, h testbed.Proxy) {
 		{"over polling, with credentials", of4("polling"), credentials, false},
 		{"upgraded", of4("polling", "websocket"), nil, false},
 		{"upgraded, with credentials", of4("polling", "websocket"), credentials, false},
-		// Its client asks for credentials unless told not to.
+		// Its client uses credentials by default.
 		{"over polling, of Socket.IO 2", testbed.CrossSiteClients(endpoints[1], nodes2[0], testbed.SocketIO2Build, "polling"), nil, false},
-		// The last ones, as some preflights come when the clients are leaving.
+		// Last, as some preflights arrive when the clients are leaving.
 		{"over polling, with preflights", of4("polling"), header, true},
 		{"upgraded, with preflights", of4("polling", "websocket"), header, true},
 	}
@@ -85,7 +86,7 @@ func testSessionsHoldAcrossSites(t *testing.T, h testbed.Proxy) {
 
 			o := b.Run(t, c)
 			o.AssertHeld(t)
-			assert.Greater(t, len(o.PerNode), 1, "nodes that greeted clients")
+			assert.Greater(t, len(o.PerNode), 1, "nodes with clients")
 			after := preflights(t, nodes4)
 			if !tc.preflights {
 				assert.Equal(t, before, after, "preflights by node")
@@ -103,7 +104,7 @@ func testSessionsHoldAcrossSites(t *testing.T, h testbed.Proxy) {
 	}
 }
 
-// preflights returns how many preflights of sessions each node has seen.
+// preflights returns how many preflights of sessions each node has received.
 func preflights(t *testing.T, nodes []*testbed.Node) map[string]int {
 	t.Helper()
 	seen := map[string]int{}
@@ -113,10 +114,10 @@ func preflights(t *testing.T, nodes []*testbed.Node) map[string]int {
 	return seen
 }
 
-// testCookieAcrossSites runs clients whose sessions only a cookie can hold. It
-// does so only while the browser lets pages of other sites have it and the
-// clients ask for it: so the browser that blocks them does, and what the other
-// tests see is no accident.
+// testCookieAcrossSites is a control: it runs clients whose sessions only a
+// cookie can hold. They hold only if the browser keeps cookies of other sites
+// and the clients use credentials, which shows that the browser of the other
+// tests does block cookies.
 func testCookieAcrossSites(t *testing.T, h testbed.Proxy) {
 	t.Helper()
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--cors")
@@ -132,15 +133,16 @@ func testCookieAcrossSites(t *testing.T, h testbed.Proxy) {
 	}
 }
 
-// crossSiteCookie is what becomes of a cookie of the front's.
+// crossSiteCookie is the outcome for a cookie of the proxy in a page of another
+// site.
 type crossSiteCookie struct {
-	credentials bool // the clients ask for it
-	kept        bool // by the browser
-	holds       bool // the sessions
+	credentials bool // the clients use credentials
+	kept        bool // the browser keeps the cookie
+	holds       bool // sessions hold
 }
 
-// test has the cookie be there before the clients connect: or each of them
-// would be given another.
+// test has the browser get the cookie before the clients connect, as otherwise
+// each of them would get another one.
 func (tc crossSiteCookie) test(t *testing.T, b *testbed.Browser, f testbed.Endpoint, n *testbed.Node, transports ...string) {
 	t.Helper()
 	c := testbed.CrossSiteClients(f, n, testbed.SocketIO4Build, transports...)

@@ -9,8 +9,9 @@ import (
 	"github.com/eio-affinity/affinity/internal/testbed"
 )
 
-// A browser that has an HTTP/2 connection to a server which offers it opens its
-// WebSockets in there, with CONNECT (RFC 8441). Go offers it when told.
+// A browser with an HTTP/2 connection to a server that offers it opens its
+// WebSockets on that connection, with CONNECT (RFC 8441). Go offers it with a
+// GODEBUG setting.
 func TestCaddyHoldsSessionsOfABrowserWithWebSocketsOverHTTP2(t *testing.T) {
 	t.Setenv("GODEBUG", "http2xconnect=1")
 	access := filepath.Join(t.TempDir(), "access.log")
@@ -20,7 +21,7 @@ func TestCaddyHoldsSessionsOfABrowserWithWebSocketsOverHTTP2(t *testing.T) {
 		name       string
 		build      testbed.ClientBuild
 		transports []string
-		sid        string // the pattern of what a CONNECT says
+		sid        string // a pattern of the session ID in a CONNECT
 	}{
 		{"Socket.IO 4, upgraded", testbed.SocketIO4Build, []string{"polling", "websocket"}, `&sid=` + f.TagPattern + `\.`},
 		{"Engine.IO, upgraded", testbed.EngineIOBuild, []string{"polling", "websocket"}, `&sid=` + f.TagPattern + `\.`},
@@ -31,10 +32,10 @@ func TestCaddyHoldsSessionsOfABrowserWithWebSocketsOverHTTP2(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			o := b.Run(t, testbed.PageClients(f, tc.build, tc.transports...))
 			o.AssertHeld(t)
-			assert.Greater(t, len(o.PerNode), 1, "nodes that greeted clients")
+			assert.Greater(t, len(o.PerNode), 1, "nodes with clients")
 			assert.Equal(t, o.Clients, o.FinalTransports["websocket"], "clients on WebSockets")
 
-			// A request is in the log when it has ended.
+			// A request is logged when it has ended.
 			var sockets []string
 			testbed.RequireEventually(t, "the WebSockets are in the access log", func() bool {
 				sockets = testbed.LinesWith(t, access, "transport=websocket")[before:]
@@ -61,8 +62,7 @@ func TestTraefikHoldsSessionsOfABrowserOverHTTP3(t *testing.T) {
 	testHTTP3(t, h, h.AccessLog)
 }
 
-// testHTTP3 has a browser speak HTTP/3 with a host, which says so in its access
-// log.
+// testHTTP3 has a browser speak HTTP/3 with a proxy, whose access log shows it.
 func testHTTP3(t *testing.T, h testbed.Proxy, access string) {
 	t.Helper()
 	f := h.Serve(t, testbed.Site{Upstreams: testbed.Addresses(testbed.StartNodes(t, []string{"a", "b", "c"})), HTTPS: true})[0]
@@ -70,8 +70,8 @@ func testHTTP3(t *testing.T, h testbed.Proxy, access string) {
 
 	o := b.Run(t, testbed.PageClients(f, testbed.SocketIO4Build, "polling"))
 	o.AssertHeld(t)
-	assert.Greater(t, len(o.PerNode), 1, "nodes that greeted clients")
-	// Each answer takes a message there and a poll back.
+	assert.Greater(t, len(o.PerNode), 1, "nodes with clients")
+	// Each answer takes a request to send a message, and a poll.
 	testbed.RequireEventually(t, "the polls are in the access log", func() bool {
 		return len(testbed.LinesWith(t, access, "transport=polling")) >= 2*o.Answers
 	})

@@ -17,8 +17,8 @@ func TestTraefikHoldsSessionsOfABrowserWith(t *testing.T) {
 	testBrowserSessionsHold(t, testbed.TraefikPlugin)
 }
 
-// browserCases are the stock clients for browsers and the ways that they have.
-// Each sends binary payloads too.
+// browserCases are the stock clients for browsers and their options. Each sends
+// binary payloads too.
 var browserCases = []struct {
 	name       string
 	build      testbed.ClientBuild
@@ -28,8 +28,8 @@ var browserCases = []struct {
 	{"Socket.IO 4 over polling", testbed.SocketIO4Build, []string{"polling"}, nil},
 	{"Socket.IO 4, upgraded", testbed.SocketIO4Build, []string{"polling", "websocket"}, nil},
 	{"Socket.IO 4 over WebSocket", testbed.SocketIO4Build, []string{"websocket"}, nil},
-	// Polling only: over a WebSocket, this client sends what it turns into
-	// base64 behind what it has said later, whatever is between it and the node.
+	// Polling only: over a WebSocket this client sends messages out of order when it
+	// encodes one in base64, with or without a proxy.
 	{"Socket.IO 4 and base64 for binary", testbed.SocketIO4Build, []string{"polling"}, object{"forceBase64": true}},
 	{"Engine.IO over polling", testbed.EngineIOBuild, []string{"polling"}, nil},
 	{"Engine.IO, upgraded", testbed.EngineIOBuild, []string{"polling", "websocket"}, nil},
@@ -41,7 +41,7 @@ var browserCases = []struct {
 	{"Socket.IO 2 and JSONP", testbed.SocketIO2Build, []string{"polling"}, object{"forceJSONP": true}},
 }
 
-// testBrowserSessionsHold runs every client in a page of the front that it
+// testBrowserSessionsHold runs every client in a page of the endpoint that it
 // connects to.
 func testBrowserSessionsHold(t *testing.T, h testbed.Proxy) {
 	t.Helper()
@@ -62,9 +62,9 @@ func testBrowserSessionsHold(t *testing.T, h testbed.Proxy) {
 
 			o := b.Run(t, c)
 			o.AssertHeld(t)
-			// A cookie of the first socket's brings the others to the same node.
+			// The cookie of the first client brings the others to the same node.
 			if f.CookiesFor(c.Count, c.Transports) == 0 {
-				assert.Greater(t, len(o.PerNode), 1, "nodes that greeted clients")
+				assert.Greater(t, len(o.PerNode), 1, "nodes with clients")
 			}
 		})
 	}
@@ -78,8 +78,8 @@ func TestTraefikHoldsSessionsOfABrowserBehindCompression(t *testing.T) {
 	testCompressedBrowserSessionsHold(t, testbed.TraefikPlugin)
 }
 
-// testCompressedBrowserSessionsHold runs clients that ask for compressed replies,
-// as those in Node.js do not, where something compresses them.
+// testCompressedBrowserSessionsHold runs clients that ask for compressed
+// replies, unlike those in Node.js, where the nodes or the proxy compress.
 func testCompressedBrowserSessionsHold(t *testing.T, h testbed.Proxy) {
 	t.Helper()
 	b := testbed.StartBrowser(t, testbed.BrowserOptions{Flags: []string{testbed.NoQUIC}})
@@ -92,7 +92,7 @@ func testCompressedBrowserSessionsHold(t *testing.T, h testbed.Proxy) {
 			t.Run(s.Name+", "+strings.Join(transport, " and "), func(t *testing.T) {
 				o := b.Run(t, testbed.PageClients(f, testbed.SocketIO4Build, transport...))
 				o.AssertHeld(t)
-				assert.Greater(t, len(o.PerNode), 1, "nodes that greeted clients")
+				assert.Greater(t, len(o.PerNode), 1, "nodes with clients")
 				if len(transport) == 1 { // others may have upgraded before the first large reply
 					assert.Positive(t, o.Compressed, "replies that came compressed")
 				}

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -9,100 +8,97 @@ import (
 	"github.com/eio-affinity/affinity/internal/testbed"
 )
 
-// caddyCookiePolicy is what Caddy has without this module.
+// The tests in this file are controls: the same clients, with what the proxies have
+// without this module, or with it switched off. They show that the clients notice
+// a lost session.
+
+// caddyCookiePolicy is a Caddy without this module.
 var caddyCookiePolicy = testbed.CaddyPolicy("cookie")
 
-// traefikStickyCookie is what Traefik has without the plugin.
+// traefikStickyCookie is a Traefik without the plugin.
 var traefikStickyCookie = testbed.Traefik{}
 
-// The same clients lose their sessions behind a policy that needs a cookie:
-// so the crowd can see a failure, and what the other tests see is no accident.
-func TestACookieAloneDoesNotHoldSessions(t *testing.T) {
+func TestCaddysCookiePolicyLosesSessions(t *testing.T) {
+	testCookieLosesSessions(t, caddyCookiePolicy)
+}
+
+func TestTraefiksStickyCookieLosesSessions(t *testing.T) {
+	testCookieLosesSessions(t, traefikStickyCookie)
+}
+
+// testCookieLosesSessions runs clients that keep no cookie behind a proxy that needs
+// one.
+func testCookieLosesSessions(t *testing.T, h testbed.Proxy) {
+	t.Helper()
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"})
-	f := caddyCookiePolicy.Serve(t, testbed.Plain.SiteOf(nodes))[0]
+	f := h.Serve(t, testbed.Plain.SiteOf(nodes))[0]
 
 	o := testbed.Plain.ClientsOf(f, []string{"polling"}).Run(t)
 	o.AssertAllFailed(t)
 	assert.Positive(t, o.SetCookies, "cookies set and not kept")
 }
 
-// The same clients lose their sessions without the plugin: the sticky cookie
-// that it works with is none that they keep.
-func TestTraefiksCookieAloneDoesNotHoldSessions(t *testing.T) {
-	nodes := testbed.StartNodes(t, []string{"a", "b", "c"})
-	f := traefikStickyCookie.Serve(t, testbed.Plain.SiteOf(nodes))[0]
-
-	o := testbed.Plain.ClientsOf(f, []string{"polling"}).Run(t)
-	o.AssertAllFailed(t)
-	assert.Positive(t, o.SetCookies, "cookies set and not kept")
-}
-
-// withSID is a host whose option sid has a value.
+// withSID returns a proxy with a value of the option sid.
 type withSID func(sid string) testbed.Proxy
 
 func caddySID(sid string) testbed.Proxy { return testbed.CaddyWith("sid " + sid) }
 
 func traefikSID(sid string) testbed.Proxy { return testbed.TraefikWith(object{"sid": sid}) }
 
-func TestCaddyRenamesClientsOfSocketIO2UnderSidTag(t *testing.T) {
-	testTagRenames(t, caddySID)
+func TestCaddyChangesTheIDOfSocketIO2ClientsWithSidTag(t *testing.T) {
+	testTagChangesID(t, caddySID)
 }
 
-func TestTraefikRenamesClientsOfSocketIO2UnderSidTag(t *testing.T) {
-	testTagRenames(t, traefikSID)
+func TestTraefikChangesTheIDOfSocketIO2ClientsWithSidTag(t *testing.T) {
+	testTagChangesID(t, traefikSID)
 }
 
-// testTagRenames shows what tags do to Socket.IO 2, and so why its sessions are
-// learned: they hold, but clients know themselves by another ID than their node
-// does. A session that begins with a WebSocket has no tag.
-func testTagRenames(t *testing.T, h withSID) {
+// testTagChangesID shows what tags do to Socket.IO 2, and so why its sessions are
+// learned: they hold, but a client's socket.id is another than its node's. A session
+// that begins with a WebSocket has no tag.
+func testTagChangesID(t *testing.T, h withSID) {
 	t.Helper()
+	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, testbed.SocketIO2.Flags...)
+	f := h("tag").Serve(t, testbed.SocketIO2.SiteOf(nodes))[0]
+
+	var running testbed.ClientGroups
 	for _, transport := range testbed.Transports {
-		t.Run(strings.Join(transport, " and "), func(t *testing.T) {
-			nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, testbed.SocketIO2.Flags...)
-			f := h("tag").Serve(t, testbed.SocketIO2.SiteOf(nodes))[0]
-
-			c := testbed.SocketIO2.Small().ClientsOf(f, transport)
-			if transport[0] == "polling" {
-				c.WantIDMismatch = c.Count
-			}
-			o := c.Run(t)
-			o.AssertHeld(t)
-			o.AssertBalanced(t, nodes)
-		})
+		c := testbed.SocketIO2.Small().ClientsOf(f, transport)
+		if transport[0] == "polling" {
+			c.WantIDMismatch = c.Count
+		}
+		running = append(running, c.Start(t))
 	}
+	running.WaitHeld(t).AssertBalanced(t, nodes)
 }
 
-func TestCaddyLosesSessionsOfSocketIO2UnderSidOff(t *testing.T) {
-	testOffLoses(t, caddySID)
+func TestCaddyLosesSessionsOfSocketIO2WithSidOff(t *testing.T) {
+	testSidOffLosesSessions(t, caddySID)
 }
 
-func TestTraefikLosesSessionsOfSocketIO2UnderSidOff(t *testing.T) {
-	testOffLoses(t, traefikSID)
+func TestTraefikLosesSessionsOfSocketIO2WithSidOff(t *testing.T) {
+	testSidOffLosesSessions(t, traefikSID)
 }
 
-func testOffLoses(t *testing.T, h withSID) {
+func testSidOffLosesSessions(t *testing.T, h withSID) {
 	t.Helper()
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, testbed.SocketIO2.Flags...)
 	f := h("off").Serve(t, testbed.SocketIO2.SiteOf(nodes))[0]
 
-	o := testbed.SocketIO2.Small().ClientsOf(f, []string{"polling"}).Run(t)
-	o.AssertAllFailed(t)
+	testbed.SocketIO2.Small().ClientsOf(f, []string{"polling"}).Run(t).AssertAllFailed(t)
 }
 
-// What Caddy has without this module goes by the client's address, which loses
-// clients that roam.
-func TestAnAddressAloneDoesNotHoldRoamingClients(t *testing.T) {
+// Caddy's policy ip_hash loses clients whose address changes.
+func TestIPHashLosesSessionsOfRoamingClients(t *testing.T) {
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"})
 	f := testbed.CaddyPolicy("ip_hash").Serve(t, roamingClients.SiteOf(nodes))[0]
 
-	o := roamingClients.ClientsOf(f, []string{"polling"}).Run(t)
-	o.AssertAllFailed(t)
+	roamingClients.ClientsOf(f, []string{"polling"}).Run(t).AssertAllFailed(t)
 }
 
-// It holds those that stay where they are, but all that share an address, as
-// the crowds of the other tests do, on one node.
-func TestAnAddressAloneDoesNotSpreadClients(t *testing.T) {
+// It holds the sessions of the others, but puts all that share an address on one
+// node.
+func TestIPHashPutsClientsOfOneAddressOnOneNode(t *testing.T) {
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"})
 	f := testbed.CaddyPolicy("ip_hash").Serve(t, testbed.Plain.SiteOf(nodes))[0]
 
@@ -110,5 +106,5 @@ func TestAnAddressAloneDoesNotSpreadClients(t *testing.T) {
 	c.Count = 60
 	o := c.Run(t)
 	o.AssertHeld(t)
-	assert.Len(t, o.PerNode, 1, "nodes that greeted clients")
+	assert.Len(t, o.PerNode, 1, "nodes with clients")
 }

@@ -6,28 +6,28 @@ import (
 	"github.com/eio-affinity/affinity/internal/testbed"
 )
 
-// nodeCookie is the name of the cookie that nodes set: those of Socket.IO 2, and
+// nodeCookie is the name of the cookie that nodes of Socket.IO 2 set, and
 // others with --cookie.
 const nodeCookie = "io"
 
-// caddyPrefixingCookie is the socketio directive that does as HAProxy does: it puts
-// the upstream's tag in front of the nodes' own cookie.
+// caddyPrefixingCookie is the directive socketio that puts the upstream's tag
+// in front of the nodes' own cookie, as HAProxy does.
 var caddyPrefixingCookie = testbed.CaddyWith("sid off", "cookie "+nodeCookie+" {\nmode prefix\n}")
 
-func TestCaddyHoldsSessionsByItsCookieAlone(t *testing.T) {
+func TestCaddyHoldsSessionsByCookie(t *testing.T) {
 	testSessionsByCookie(t, testbed.CaddySettingCookie("sid off", "cookie"))
 }
 
-func TestCaddyHoldsSessionsByTheCookieOfTheNodesAlone(t *testing.T) {
+func TestCaddyHoldsSessionsByThePrefixedCookie(t *testing.T) {
 	testSessionsByCookie(t, caddyPrefixingCookie)
 }
 
-func TestTraefikHoldsSessionsByItsCookieAlone(t *testing.T) {
+func TestTraefikHoldsSessionsByCookie(t *testing.T) {
 	testSessionsByCookie(t, testbed.TraefikWith(object{"sid": "off", "exposeCookie": true}))
 }
 
-// testSessionsByCookie runs clients that keep cookies against a host that does
-// nothing with session IDs.
+// testSessionsByCookie runs clients that keep cookies behind a proxy that does
+// not use session IDs.
 func testSessionsByCookie(t *testing.T, h testbed.Proxy) {
 	t.Helper()
 	for _, s := range []testbed.Variant{

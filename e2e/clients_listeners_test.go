@@ -9,9 +9,9 @@ import (
 	"github.com/eio-affinity/affinity/internal/testbed"
 )
 
-// Sessions hold whatever Caddy listens on, and on TCP sockets through reloads too:
-// with several hosts on one port, on IPv6, and on a range of ports.
-func TestCaddyHoldsSessionsWhateverItListensOn(t *testing.T) {
+// Sessions hold on TCP and Unix sockets, and on TCP sockets through reloads
+// too: with several sites on one port, on IPv6, and on a range of ports.
+func TestCaddyHoldsSessionsOnEveryKindOfListener(t *testing.T) {
 	nodes, unixNodes := testbed.StartNodes(t, []string{"a", "b", "c"}), testbed.StartUnixNodes(t, "d", "e", "f")
 	upstreams, unixUpstreams := testbed.Site{Upstreams: testbed.Addresses(nodes)}, testbed.Site{Upstreams: testbed.Addresses(unixNodes)}
 	generation := 0
@@ -20,16 +20,16 @@ func TestCaddyHoldsSessionsWhateverItListensOn(t *testing.T) {
 		return testbed.Caddy{Directive: func(upstreams string) string { return "bind " + to + "\n" + c.Directive(upstreams) }}
 	}
 
-	// Two hosts on one port, each with nodes of its own, and both on two addresses.
+	// Two sites on one port, each with nodes of its own, and both on two addresses.
 	first := testbed.Endpoint{URL: "http://" + testbed.FreeAddress(t)}
 	second := testbed.Endpoint{URL: "http://127.0.0.2:" + first.Port()}
 	six := testbed.Endpoint{URL: "http://[::1]:" + first.Port()}
 	ranged := testbed.FreePorts(t, 3)
-	// A Unix socket, with a site in front of it that clients can dial.
+	// A Unix socket, and a site with a TCP address that proxies to it.
 	socket, outer := filepath.Join(testbed.ShortTempDir(t), "site"), testbed.Endpoint{URL: "http://" + testbed.FreeAddress(t)}
 	sites := func() string {
 		return bound("127.0.0.1 127.0.0.2").SiteBlock(first, upstreams) + bound("127.0.0.1 127.0.0.2").SiteBlock(second, unixUpstreams) +
-			// Polling in Node.js has the host ::1 without its brackets: any host.
+			// The Host header of polls in Node.js is ::1 without brackets: any host.
 			bound("::1").SiteBlock(testbed.Endpoint{URL: "http://:" + six.Port()}, upstreams) + c.SiteBlock(ranged[0], upstreams) +
 			bound("unix/"+socket).SiteBlock(testbed.Endpoint{URL: "http://127.0.0.1:80"}, unixUpstreams) +
 			outer.URL + " {\nreverse_proxy unix/" + socket + "\n}\n"
@@ -43,8 +43,7 @@ func TestCaddyHoldsSessionsWhateverItListensOn(t *testing.T) {
 	}
 	load()
 
-	// Caddy's own sockets lose connections at a reload, those of the site in front
-	// and the Unix socket.
+	// The Unix socket and the site that proxies to it lose connections at a reload.
 	for _, transport := range [][]string{{"polling"}, {"polling", "websocket"}} {
 		c := testbed.Clients{URL: outer.URL, Count: 12, Transports: transport, Messages: 4, MaxBytes: 20_000}
 		o := c.Run(t)
@@ -52,13 +51,13 @@ func TestCaddyHoldsSessionsWhateverItListensOn(t *testing.T) {
 		o.AssertBalanced(t, unixNodes)
 	}
 
-	var talking testbed.ClientGroups
+	var active testbed.ClientGroups
 	for _, f := range append([]testbed.Endpoint{first, second, six}, ranged...) {
-		talking = append(talking, testbed.Clients{
+		active = append(active, testbed.Clients{
 			URL: f.URL, Count: 12, Transports: []string{"polling"}, Messages: 2, MaxBytes: 2000, Mode: testbed.Continuous, Pause: 250,
 		}.Start(t))
 	}
-	for _, r := range talking {
+	for _, r := range active {
 		r.RequireReady(t)
 	}
 	e := testbed.NewEngineWithoutKeepAlive(t, ranged[0])
@@ -66,10 +65,10 @@ func TestCaddyHoldsSessionsWhateverItListensOn(t *testing.T) {
 	node := e.Connect(t)
 	for generation = 1; generation <= 3; generation++ {
 		load()
-		e.Endpoint = ranged[generation-1] // a session is the same through every port
+		e.Endpoint = ranged[generation-1] // a session holds through every port
 		assert.Equal(t, node, e.Echo(t, "still there"))
 	}
-	all := talking.FinishHeld(t)
+	all := active.FinishHeld(t)
 	for _, n := range append(nodes, unixNodes...) {
 		assert.Positive(t, all.PerNode[n.Name], "sessions on node %s, of %v", n.Name, all.PerNode)
 	}

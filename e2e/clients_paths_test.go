@@ -14,8 +14,8 @@ import (
 	"github.com/eio-affinity/affinity/internal/testbed"
 )
 
-// Under `socketio /socket.io/*`, the other paths of the site belong to the other
-// handlers of it: a reverse_proxy and a file_server.
+// With `socketio /socket.io/*`, other handlers of the site serve the other
+// paths: here a reverse_proxy and a file_server.
 func TestCaddyHoldsSessionsBesideOtherHandlersOfTheSite(t *testing.T) {
 	files := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(files, "hello.txt"), []byte("hello from a file"), 0o600))
@@ -26,13 +26,13 @@ func TestCaddyHoldsSessionsBesideOtherHandlersOfTheSite(t *testing.T) {
 	}}.Serve(t, testbed.Site{Upstreams: testbed.Addresses(nodes)})[0]
 
 	const each = 20
-	var talking testbed.ClientGroups
+	var active testbed.ClientGroups
 	for _, transport := range testbed.Transports {
-		talking = append(talking, testbed.Clients{
+		active = append(active, testbed.Clients{
 			URL: f.URL, Count: each, Transports: transport, Messages: 2, MaxBytes: 2000, Mode: testbed.Continuous, Pause: 50,
 		}.Start(t))
 	}
-	for _, r := range talking {
+	for _, r := range active {
 		r.RequireReady(t)
 	}
 	e := testbed.NewEngine(t, f)
@@ -44,7 +44,7 @@ func TestCaddyHoldsSessionsBesideOtherHandlersOfTheSite(t *testing.T) {
 		"?",
 		"?a=1&b=%2F+%c3%bc;c",
 		"?EIO=4&transport=polling",
-		"?EIO=4&transport=polling&sid=" + e.SID, // of a session that is open on the same site
+		"?EIO=4&transport=polling&sid=" + e.SID, // of an open session of the same site
 		"?sid=AAAAAAAAAAA.b&EIO=3&transport=websocket",
 	} {
 		t.Run("a query of "+strings.ReplaceAll(query, e.SID, "an open session"), func(t *testing.T) {
@@ -59,7 +59,7 @@ func TestCaddyHoldsSessionsBesideOtherHandlersOfTheSite(t *testing.T) {
 			assert.Equal(t, "hello from a file", body)
 			assert.Empty(t, resp.Header.Get("X-Node"))
 
-			// What is like a path of Socket.IO, but is none.
+			// Paths that resemble the one of Socket.IO.
 			for _, path := range []string{"/socket.iox", "/socket.io", "/chat/socket.io/"} {
 				resp, _ = f.Fetch(t, path+query)
 				assert.Equal(t, http.StatusNotFound, resp.StatusCode, path)
@@ -68,5 +68,5 @@ func TestCaddyHoldsSessionsBesideOtherHandlersOfTheSite(t *testing.T) {
 			assert.Equal(t, node, e.Echo(t, "still there"))
 		})
 	}
-	talking.FinishHeld(t).AssertBalanced(t, nodes)
+	active.FinishHeld(t).AssertBalanced(t, nodes)
 }

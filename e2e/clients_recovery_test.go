@@ -8,23 +8,26 @@ import (
 	"github.com/eio-affinity/affinity/internal/testbed"
 )
 
-// recoveringClients is how many clients lose their network. Three nodes do not divide
-// it: taking turns does not bring them back to where they were.
+// recoveringClients is how many clients lose their network. It is no multiple
+// of three, so that round robin over three nodes does not return them to their
+// own by chance.
 const recoveringClients = 32
 
-func TestCaddyBringsClientsBackToTheirState(t *testing.T) {
+func TestCaddyRestoresTheStateOfClientsByCookie(t *testing.T) {
+	t.Parallel()
 	testStateRecovered(t, testbed.CaddySettingCookie("cookie").ExpectingErrors(testbed.BadGateway))
 }
 
-func TestTraefikBringsClientsBackToTheirState(t *testing.T) {
+func TestTraefikRestoresTheStateOfClientsByCookie(t *testing.T) {
+	t.Parallel()
 	h := testbed.TraefikWith(object{"exposeCookie": true})
 	h.HealthCheck = true
 	testStateRecovered(t, h)
 }
 
-// testStateRecovered has all clients lose their network, and connect anew. A
-// node keeps what they miss meanwhile (connection state recovery), but it is
-// the only one that does: a cookie brings them back to it.
+// testStateRecovered has all clients lose their network and reconnect. A node
+// keeps what they miss meanwhile (connection state recovery), so each client
+// needs its own node again, which a cookie gives it.
 func testStateRecovered(t *testing.T, h testbed.Proxy) {
 	t.Helper()
 	for _, transports := range [][]string{{"polling"}, {"websocket"}} {
@@ -35,13 +38,12 @@ func testStateRecovered(t *testing.T, h testbed.Proxy) {
 
 			clients.LoseNetwork(t, nodes)
 			o := clients.Do(t, "reconnect")
-			assert.Equal(t, recoveringClients, o.Returned, "clients that came back to their node, %v", o.Reopened)
-			assert.Equal(t, recoveringClients, o.Recovered, "clients that came back to their state")
+			assert.Equal(t, recoveringClients, o.Returned, "clients that returned to their node, %v", o.Reopened)
+			assert.Equal(t, recoveringClients, o.Recovered, "clients whose state was recovered")
 			assert.Equal(t, recoveringClients, o.News, "events that they had missed")
 			assert.Equal(t, recoveringClients, o.SetCookies, "cookies set, one for each client")
 
-			// Without its node, a client goes on with another, and comes back to
-			// that one.
+			// A client without its node goes on with another, and returns to that.
 			clients.LoseNetwork(t, nodes)
 			moved := o.PerNode["a"]
 			nodes[0].Kill()
@@ -52,7 +54,7 @@ func testStateRecovered(t *testing.T, h testbed.Proxy) {
 
 			clients.LoseNetwork(t, nodes[1:])
 			last := clients.Do(t, "reconnect")
-			assert.Equal(t, recoveringClients, last.Recovered-again.Recovered, "clients that came back to their state")
+			assert.Equal(t, recoveringClients, last.Recovered-again.Recovered, "clients whose state was recovered")
 			assert.Equal(t, again.SetCookies, last.SetCookies, "cookies set")
 
 			o = clients.Finish(t)
@@ -62,12 +64,14 @@ func testStateRecovered(t *testing.T, h testbed.Proxy) {
 	}
 }
 
-// The same clients lose what they missed when nothing brings them back.
-func TestCaddyDoesNotBringClientsBackWithoutACookie(t *testing.T) {
+// Without a cookie, most of the same clients lose what they missed.
+func TestCaddyLosesTheStateOfClientsWithoutACookie(t *testing.T) {
+	t.Parallel()
 	testStateIsLost(t, testbed.CaddyShorthand)
 }
 
-func TestTraefikDoesNotBringClientsBackWithoutACookie(t *testing.T) {
+func TestTraefikLosesTheStateOfClientsWithoutACookie(t *testing.T) {
+	t.Parallel()
 	testStateIsLost(t, testbed.TraefikPlugin)
 }
 
@@ -82,12 +86,12 @@ func testStateIsLost(t *testing.T, h testbed.Proxy) {
 	o := clients.Finish(t)
 	t.Logf("%s: %d of %d came back to their state", t.Name(), o.Recovered, o.Clients)
 	o.AssertCorrect(t)
-	assert.Less(t, o.Recovered, recoveringClients*2/3, "clients that came back to their state")
+	assert.Less(t, o.Recovered, recoveringClients*2/3, "clients whose state was recovered")
 	assert.Equal(t, o.Recovered, o.News, "events that clients had missed")
 }
 
-// startRecoveringClients starts clients that keep cookies for longer than a session,
-// and returns once all are up and have said something.
+// startRecoveringClients starts clients that keep cookies beyond a session, and
+// returns once each has sent a message.
 func startRecoveringClients(t *testing.T, f testbed.Endpoint, transports []string) *testbed.RunningClients {
 	t.Helper()
 	r := testbed.Clients{

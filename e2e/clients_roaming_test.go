@@ -6,8 +6,8 @@ import (
 	"github.com/eio-affinity/affinity/internal/testbed"
 )
 
-// roamingClients has clients that come from another address with each connection, as a
-// phone does between networks, and many a company's or carrier's network.
+// roamingClients use another source address for each connection, as a phone does
+// between networks, and the networks of many companies and carriers.
 var roamingClients = testbed.Variant{Roam: true}.Small()
 
 func TestCaddyHoldsSessionsOfRoamingClients(t *testing.T) {
@@ -24,8 +24,8 @@ func testRoamingClients(t *testing.T, h testbed.Proxy) {
 		testSessionsHold(t, h, roamingClients, []string{"polling"}, []string{"polling", "websocket"})
 	})
 	t.Run("of Socket.IO 2", func(t *testing.T) {
-		s := roamingClients
-		s.Flags, s.Version = testbed.SocketIO2.Flags, testbed.SocketIO2.Version
-		testSessionsHold(t, h, s, []string{"polling"})
+		v := roamingClients
+		v.Flags, v.Version = testbed.SocketIO2.Flags, testbed.SocketIO2.Version
+		testSessionsHold(t, h, v, []string{"polling"})
 	})
 }

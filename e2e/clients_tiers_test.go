@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -10,15 +9,14 @@ import (
 	"github.com/eio-affinity/affinity/internal/testbed"
 )
 
-// tieredCaddy is two tiers of Caddy with this module: each tier binds a session
-// for itself, so that a client's session ID has two tags, and every proxy takes
-// its own off again.
+// tieredCaddy is two tiers of Caddy with this module. Each tier adds a tag, so
+// that a client's session ID has two, and strips its own.
 type tieredCaddy struct {
 	outer, inner testbed.Caddy
 }
 
-// Serve starts an outer Caddy in front of two inner ones, which have half of the
-// site's nodes each.
+// Serve starts an outer Caddy in front of two inner ones, each of which has
+// half of the site's nodes.
 func (h tieredCaddy) Serve(t *testing.T, sites ...testbed.Site) []testbed.Endpoint {
 	t.Helper()
 	endpoints := make([]testbed.Endpoint, len(sites))
@@ -51,7 +49,7 @@ func TestCaddyHoldsSessionsInTwoTiersOf(t *testing.T) {
 	}
 }
 
-// testTiers runs a crowd over each of the transports at once, on four nodes
+// testTiers runs clients over each of the transports at once, on four nodes
 // behind two tiers.
 func testTiers(t *testing.T, h testbed.Proxy, like testbed.Variant) {
 	t.Helper()
@@ -59,20 +57,10 @@ func testTiers(t *testing.T, h testbed.Proxy, like testbed.Variant) {
 	f := h.Serve(t, like.SiteOf(nodes))[0]
 	like = like.Small()
 	like.Clients = 24
-	var groups testbed.ClientGroups
-	for _, transport := range testbed.Transports {
-		groups = append(groups, like.ClientsOf(f, transport).Start(t))
-	}
-	var all testbed.Result
-	for _, r := range groups {
-		o := r.Wait(t)
-		o.AssertHeld(t)
-		all = all.Add(o)
-	}
-	all.AssertBalanced(t, nodes)
+	like.RunHeld(t, f, testbed.Transports...).AssertBalanced(t, nodes)
 }
 
-func TestCaddyBindsTheSidOncePerTier(t *testing.T) {
+func TestCaddyTagsTheSessionIDInEachTier(t *testing.T) {
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c", "d"}, "--trace")
 	f := tieredCaddy{testbed.CaddyShorthand, testbed.CaddyShorthand}.Serve(t, testbed.Plain.SiteOf(nodes))[0]
 	for range 8 {
@@ -86,11 +74,12 @@ func TestCaddyBindsTheSidOncePerTier(t *testing.T) {
 	}
 }
 
-// oneCaddy is two tiers in one process, a site in front of two others.
+// oneCaddy is two tiers in one process: a site in front of two others.
 type oneCaddy struct {
 	testbed.Caddy
 }
 
+// Serve implements [testbed.Proxy].
 func (h oneCaddy) Serve(t *testing.T, sites ...testbed.Site) []testbed.Endpoint {
 	t.Helper()
 	half := len(sites[0].Upstreams) / 2
@@ -109,13 +98,12 @@ func TestCaddyHoldsSessionsInTwoTiersOfOneProcess(t *testing.T) {
 }
 
 // Caddy holds a session on its Traefik, and Traefik holds it on its node.
-func TestCaddyAndTraefikHoldSessionsOneBehindTheOther(t *testing.T) {
+func TestCaddyHoldsSessionsInFrontOfTraefik(t *testing.T) {
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--trace")
 	behind := testbed.ServeTimes(t, 2, testbed.TraefikPlugin, testbed.Plain.SiteOf(nodes))
 	var proxies []string
 	for _, f := range behind {
-		_, address, _ := strings.Cut(f.URL, "://")
-		proxies = append(proxies, address)
+		proxies = append(proxies, f.Address())
 	}
 	f := testbed.CaddyShorthand.Serve(t, testbed.Site{Upstreams: proxies})[0]
 
@@ -127,9 +115,6 @@ func TestCaddyAndTraefikHoldSessionsOneBehindTheOther(t *testing.T) {
 		assert.Equal(t, opened.Header.Get("X-Node"), r.Header.Get("X-Node"))
 		assert.Equal(t, e.NodeSID(), testbed.SeenSID(t, r))
 	}
-	for _, transport := range testbed.Transports {
-		o := testbed.Plain.Small().ClientsOf(f, transport).Run(t)
-		o.AssertHeld(t)
-		assert.Len(t, o.PerNode, len(nodes), "nodes that greeted clients")
-	}
+	o := testbed.Plain.Small().RunHeld(t, f, testbed.Transports...)
+	assert.Len(t, o.PerNode, len(nodes), "nodes with clients")
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/eio-affinity/affinity/internal/testbed"
 )
 
-// One child of a weighted service has a single server, and so no need of a
-// sticky cookie.
+// One child of a weighted service has a single server, and so needs no sticky
+// cookie.
 func TestTraefikHoldsSessionsOfAWeightedServiceWithAChildWithoutAStickyCookie(t *testing.T) {
 	h := testbed.Traefik{Chain: testbed.TraefikPlugin.Chain, Nested: true, ExpectedErrors: []string{`sets no sticky cookie`}}
 	h.Change = func(http object) {
@@ -34,17 +34,13 @@ func TestTraefikHoldsSessionsOfAWeightedServiceWithAChildWithoutAStickyCookie(t 
 		assert.Equal(t, single.NodeSID(), testbed.SeenSID(t, reply))
 		assert.Empty(t, reply.Header.Values("Set-Cookie"))
 	}
-	for _, transport := range testbed.Transports[:2] {
-		o := testbed.Plain.Small().ClientsOf(f, transport).Run(t)
-		o.AssertHeld(t)
-		o.AssertBalanced(t, nodes)
-	}
+	testbed.Plain.Small().RunHeld(t, f, testbed.Transports[:2]...).AssertBalanced(t, nodes)
 	r.RequireLogged(t, `sets no sticky cookie "`+testbed.InnerCookie+`"`, testbed.PluginMiddleware+"@file")
 	assert.Equal(t, 1, r.CountLogged("sticky cookie"))
 }
 
-// Nodes of Socket.IO 2 set the cookie io. Who gives Traefik's that name too gets
-// its sessions held, and is told.
+// Nodes of Socket.IO 2 set the cookie io. With the same name for the sticky
+// cookie, sessions hold, and the plugin logs a warning.
 func TestTraefikHoldsSessionsOfNodesThatSetACookieOfTheSameName(t *testing.T) {
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--cookie")
 	h := testbed.TraefikPlugin
@@ -55,9 +51,7 @@ func TestTraefikHoldsSessionsOfNodesThatSetACookieOfTheSameName(t *testing.T) {
 		balancer["sticky"] = h.StickyCookie(nodeCookie)
 	}
 	r := h.StartServing(t, testbed.Plain.SiteOf(nodes))
-	o := testbed.Plain.Small().ClientsOf(r.Endpoints[0], []string{"polling", "websocket"}).Run(t)
-	o.AssertHeld(t)
-	o.AssertBalanced(t, nodes)
+	testbed.Plain.Small().RunHeld(t, r.Endpoints[0], []string{"polling", "websocket"}).AssertBalanced(t, nodes)
 	r.RequireLogged(t, "sets the cookie \""+nodeCookie+"\" twice", testbed.PluginMiddleware+"@file")
 	assert.Equal(t, 1, r.CountLogged("twice"))
 }

@@ -14,8 +14,7 @@ import (
 	"github.com/eio-affinity/affinity/internal/testbed"
 )
 
-// middlewares has a middleware for each name, beside those that a chain may have
-// anyway.
+// middlewares adds middlewares to those that a chain may always have.
 func middlewares(more object) func(http object) {
 	return func(http object) {
 		maps.Copy(http["middlewares"].(object), more)
@@ -28,8 +27,8 @@ var prefixes = middlewares(object{
 	"add":   object{"addPrefix": object{"prefix": "/app"}},
 })
 
-// What changes the path changes the query's place too.
-func TestTraefikHoldsSessionsWithAPathThatMiddlewaresChange(t *testing.T) {
+// Middlewares that change the path may change the query's position too.
+func TestTraefikHoldsSessionsWithMiddlewaresThatChangeThePath(t *testing.T) {
 	inner := testbed.Variant{Flags: []string{"--path", "/app/socket.io"}, Messages: 6}
 	nodes := inner.StartNodes(t, "a", "b", "c")
 	for _, chain := range [][]string{{"strip", "add", testbed.PluginMiddleware}, {testbed.PluginMiddleware, "strip", "add"}, {"strip", testbed.PluginMiddleware, "add"}} {
@@ -38,25 +37,18 @@ func TestTraefikHoldsSessionsWithAPathThatMiddlewaresChange(t *testing.T) {
 			s := inner.Small()
 			s.Path = "/chat/socket.io"
 			r.RequireRoutes(t, r.Endpoints[0], s.Path+"/")
-			o := s.ClientsOf(r.Endpoints[0], []string{"polling", "websocket"}).Run(t)
-			o.AssertHeld(t)
-			o.AssertBalanced(t, nodes)
+			s.RunHeld(t, r.Endpoints[0], []string{"polling", "websocket"}).AssertBalanced(t, nodes)
 		})
 	}
 }
 
-// The middleware is at an entry point and at a router, say.
+// The middleware may be at an entry point and at a router, for example.
 func TestTraefikHoldsSessionsWithThePluginTwice(t *testing.T) {
 	for _, s := range []testbed.Variant{testbed.Plain.Small(), testbed.SocketIO2.Small()} {
 		t.Run(s.Name, func(t *testing.T) {
 			nodes := s.StartNodes(t, "a", "b", "c")
-			// Its log may have no warning: see assertTraefikLogClean.
 			f := testbed.Traefik{Chain: []string{testbed.PluginMiddleware, testbed.PluginMiddleware}}.Serve(t, s.SiteOf(nodes))[0]
-			for _, transport := range testbed.Transports[:2] {
-				o := s.ClientsOf(f, transport).Run(t)
-				o.AssertHeld(t)
-				o.AssertBalanced(t, nodes)
-			}
+			s.RunHeld(t, f, testbed.Transports[:2]...).AssertBalanced(t, nodes)
 		})
 	}
 }
@@ -79,9 +71,7 @@ func TestTraefikHoldsSessionsWithErrorPages(t *testing.T) {
 		t.Run(strings.Join(chain, " before "), func(t *testing.T) {
 			h := testbed.Traefik{Chain: chain, Change: change}
 			endpoints := h.Serve(t, testbed.Plain.SiteOf(nodes), testbed.Site{Upstreams: []string{dead}})
-			o := testbed.Plain.Small().ClientsOf(endpoints[0], []string{"polling", "websocket"}).Run(t)
-			o.AssertHeld(t)
-			o.AssertBalanced(t, nodes)
+			testbed.Plain.Small().RunHeld(t, endpoints[0], []string{"polling", "websocket"}).AssertBalanced(t, nodes)
 
 			failed := testbed.NewEngine(t, endpoints[1]).Do(t, http.MethodGet, "", nil)
 			assert.Equal(t, http.StatusBadGateway, failed.StatusCode)
@@ -91,8 +81,8 @@ func TestTraefikHoldsSessionsWithErrorPages(t *testing.T) {
 	}
 }
 
-// Whatever the service behind the mirror says, nobody hears it.
-func TestTraefikHoldsSessionsThatAreMirrored(t *testing.T) {
+// Traefik drops the replies of the service that gets the mirrored requests.
+func TestTraefikHoldsSessionsOfAMirroredService(t *testing.T) {
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"})
 	var mirrored, bound atomic.Int64
 	shadow := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -113,11 +103,7 @@ func TestTraefikHoldsSessionsThatAreMirrored(t *testing.T) {
 		}}
 	}
 	f := h.Serve(t, testbed.Plain.SiteOf(nodes))[0]
-	for _, transport := range testbed.Transports[:2] {
-		o := testbed.Plain.Small().ClientsOf(f, transport).Run(t)
-		o.AssertHeld(t)
-		o.AssertBalanced(t, nodes)
-	}
+	testbed.Plain.Small().RunHeld(t, f, testbed.Transports[:2]...).AssertBalanced(t, nodes)
 	assert.Positive(t, mirrored.Load(), "requests that were mirrored")
 	assert.Zero(t, bound.Load(), "mirrored requests with a tag in their session ID")
 }

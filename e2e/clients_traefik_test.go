@@ -12,27 +12,28 @@ import (
 	"github.com/eio-affinity/affinity/internal/testbed"
 )
 
-// What a user may set up in Traefik itself, each over the transports to which
-// it makes a difference.
+// These are options of Traefik itself, each with the transports to which it
+// makes a difference.
 func TestTraefikHoldsSessionsBehind(t *testing.T) {
 	polling, upgrading, socket := testbed.Transports[0], testbed.Transports[1], testbed.Transports[2]
+	const plugin, retry, compress = testbed.PluginMiddleware, testbed.RetryMiddleware, testbed.CompressMiddleware
 	chain := func(names ...string) testbed.Traefik { return testbed.Traefik{Chain: names} }
 	cases := []struct {
 		name       string
 		proxy      testbed.Traefik
 		transports [][]string
 	}{
-		{"the strategy p2c", testbed.Traefik{Chain: testbed.TraefikPlugin.Chain, Strategy: "p2c"}, [][]string{polling, upgrading, socket}},
-		{"the strategy leasttime", testbed.Traefik{Chain: testbed.TraefikPlugin.Chain, Strategy: "leasttime"}, [][]string{upgrading}},
-		{"a weighted service of sticky services", testbed.Traefik{Chain: testbed.TraefikPlugin.Chain, Nested: true}, [][]string{polling, upgrading}},
-		{"compress after the plugin", chain(testbed.PluginMiddleware, testbed.CompressMiddleware), [][]string{polling, upgrading}},
-		{"retry before the plugin", chain(testbed.RetryMiddleware, testbed.PluginMiddleware), [][]string{upgrading}},
-		{"retry after the plugin", chain(testbed.PluginMiddleware, testbed.RetryMiddleware), [][]string{upgrading}},
-		{"compress and retry on both sides", chain(testbed.CompressMiddleware, testbed.RetryMiddleware, testbed.PluginMiddleware, testbed.RetryMiddleware, testbed.CompressMiddleware), [][]string{polling, upgrading}},
+		{"the strategy p2c", testbed.Traefik{Chain: []string{plugin}, Strategy: "p2c"}, [][]string{polling, upgrading, socket}},
+		{"the strategy leasttime", testbed.Traefik{Chain: []string{plugin}, Strategy: "leasttime"}, [][]string{upgrading}},
+		{"a weighted service of sticky services", testbed.Traefik{Chain: []string{plugin}, Nested: true}, [][]string{polling, upgrading}},
+		{"compress after the plugin", chain(plugin, compress), [][]string{polling, upgrading}},
+		{"retry before the plugin", chain(retry, plugin), [][]string{upgrading}},
+		{"retry after the plugin", chain(plugin, retry), [][]string{upgrading}},
+		{"compress and retry on both sides", chain(compress, retry, plugin, retry, compress), [][]string{polling, upgrading}},
 	}
 	for _, tc := range cases {
 		t.Run(tc.name, func(t *testing.T) {
-			testSessionsHold(t, tc.proxy, testbed.Plain, tc.transports...)
+			testSessionsHold(t, tc.proxy, testbed.Plain.Small(), tc.transports...)
 		})
 	}
 }
@@ -40,24 +41,25 @@ func TestTraefikHoldsSessionsBehind(t *testing.T) {
 func TestTraefikHoldsSessionsWithAnAccessLog(t *testing.T) {
 	h := testbed.TraefikPlugin
 	h.AccessLog = filepath.Join(t.TempDir(), "access.log")
-	testSessionsHold(t, h, testbed.Plain, []string{"polling", "websocket"})
+	testSessionsHold(t, h, testbed.Plain.Small(), []string{"polling", "websocket"})
 
 	logged, err := os.ReadFile(h.AccessLog)
 	require.NoError(t, err)
 	assert.GreaterOrEqual(t, strings.Count(string(logged), "transport=polling"), 60, "polls in the access log")
 }
 
-// A hundred sockets talk while others open and upgrade sessions beside them.
+// A hundred clients with WebSockets send messages while others open and upgrade
+// sessions.
 func TestTraefikHoldsAHundredSockets(t *testing.T) {
 	const sockets = 100
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"})
 	f := testbed.TraefikPlugin.Serve(t, testbed.Plain.SiteOf(nodes))[0]
 
-	talking := testbed.Clients{
+	active := testbed.Clients{
 		URL: f.URL, Count: sockets, Transports: []string{"polling", "websocket"},
 		Messages: 2, MaxBytes: 2000, Mode: testbed.Continuous, Pause: 50,
 	}.Start(t)
-	talking.RequireReady(t)
+	active.RequireReady(t)
 	for _, transport := range testbed.Transports {
 		beside := testbed.Variant{Messages: 2}.ClientsOf(f, transport)
 		beside.MaxBytes = 2000
@@ -65,7 +67,7 @@ func TestTraefikHoldsAHundredSockets(t *testing.T) {
 		o.AssertHeld(t)
 		o.AssertBalanced(t, nodes)
 	}
-	o := talking.Finish(t)
+	o := active.Finish(t)
 	o.AssertHeld(t)
 	o.AssertBalanced(t, nodes)
 	assert.Equal(t, sockets, o.FinalTransports["websocket"], "sockets at the end, of %v", o.FinalTransports)

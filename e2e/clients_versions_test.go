@@ -1,38 +1,39 @@
 package e2e
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/eio-affinity/affinity/internal/testbed"
 )
 
 func TestCaddyHoldsSessionsOfSocketIO2(t *testing.T) {
-	testSessionsHold(t, testbed.CaddyShorthand, testbed.SocketIO2, testbed.Transports...)
+	testSessionsHold(t, testbed.CaddyShorthand, testbed.SocketIO2.Small(), testbed.Transports...)
 }
 
 func TestTraefikHoldsSessionsOfSocketIO2(t *testing.T) {
-	testSessionsHold(t, testbed.TraefikPlugin, testbed.SocketIO2, testbed.Transports...)
+	testSessionsHold(t, testbed.TraefikPlugin, testbed.SocketIO2.Small(), testbed.Transports...)
 }
 
 func TestCaddyHoldsSessionsOf(t *testing.T) {
-	testSessionsOfEveryKind(t, testbed.CaddyShorthand)
+	testSessionsOfOtherClients(t, testbed.CaddyShorthand)
 }
 
 func TestTraefikHoldsSessionsOf(t *testing.T) {
-	testSessionsOfEveryKind(t, testbed.TraefikPlugin)
+	testSessionsOfOtherClients(t, testbed.TraefikPlugin)
 }
 
-func testSessionsOfEveryKind(t *testing.T, h testbed.Proxy) {
+// testSessionsOfOtherClients runs clients of other versions than their node's, and
+// clients that send binary as base64.
+func testSessionsOfOtherClients(t *testing.T, h testbed.Proxy) {
 	t.Helper()
-	for _, s := range []testbed.Variant{
+	for _, v := range []testbed.Variant{
 		{Name: "Socket.IO 2 clients on Socket.IO 4 nodes", Flags: []string{"--allow-eio3"}, Version: 2},
 		{Name: "Socket.IO 2 clients on nodes written in Go", Nodes: testbed.StartGoNodes, Flags: []string{"--allow-eio3"}, Version: 2},
 		{Name: "clients that send no binary", ForceBase64: true},
 		{Name: "Socket.IO 2 clients that send no binary", Flags: testbed.SocketIO2.Flags, Version: 2, ForceBase64: true},
 	} {
-		t.Run(s.Name, func(t *testing.T) {
-			testSessionsHold(t, h, s.Small(), testbed.Transports...)
+		t.Run(v.Name, func(t *testing.T) {
+			testSessionsHold(t, h, v.Small(), testbed.Transports...)
 		})
 	}
 }
@@ -45,28 +46,20 @@ func TestTraefikHoldsSessionsOfTwoGenerationsAtOnce(t *testing.T) {
 	testTwoGenerations(t, testbed.TraefikPlugin)
 }
 
-// testTwoGenerations runs clients of Socket.IO 4 and 2 at the same time on the
-// same nodes.
+// testTwoGenerations runs clients of Socket.IO 4 and 2 at the same time on the same
+// nodes.
 func testTwoGenerations(t *testing.T, h testbed.Proxy) {
 	t.Helper()
-	for _, transport := range testbed.Transports {
-		t.Run(strings.Join(transport, " and "), func(t *testing.T) {
-			nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--allow-eio3")
-			f := h.Serve(t, testbed.Plain.SiteOf(nodes))[0]
+	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--allow-eio3")
+	f := h.Serve(t, testbed.Plain.SiteOf(nodes))[0]
 
-			var groups []*testbed.RunningClients
-			for _, client := range []int{4, 2} {
-				groups = append(groups, testbed.Variant{Version: client}.Small().ClientsOf(f, transport).Start(t))
-			}
-			var both testbed.Result
-			for _, r := range groups {
-				o := r.Wait(t)
-				o.AssertHeld(t)
-				both = both.Add(o)
-			}
-			both.AssertBalanced(t, nodes)
-		})
+	var running testbed.ClientGroups
+	for _, transport := range testbed.Transports {
+		for _, version := range []int{4, 2} {
+			running = append(running, testbed.Variant{Version: version}.Small().ClientsOf(f, transport).Start(t))
+		}
 	}
+	running.WaitHeld(t).AssertBalanced(t, nodes)
 }
 
 func TestCaddyHoldsLearnedSessionsOfSocketIO4(t *testing.T) {

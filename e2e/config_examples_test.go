@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -70,9 +71,9 @@ func TestTraefikRunsTheComposeFile(t *testing.T) {
 	dynamic := asFile(t, labels)
 	put(dynamic, "http.routers.chat.service", "chat")
 	put(dynamic, "http.services.chat.loadBalancer.servers", servers(nodes))
-	require.NoError(t, os.WriteFile(path, []byte(testbed.AsYAML(t, dynamic)), 0o600))
+	require.NoError(t, os.WriteFile(path, []byte(asYAML(t, dynamic)), 0o600))
 
-	assertExampleHolds(t, home, testbed.AsYAML(t, static), f, nodes)
+	assertExampleHolds(t, home, asYAML(t, static), f, nodes)
 }
 
 // assertExampleHolds runs Traefik with a static configuration and checks that it
@@ -84,11 +85,11 @@ func assertExampleHolds(t *testing.T, home, static string, f testbed.Endpoint, n
 	config["global"] = object{"checkNewVersion": false, "sendAnonymousUsage": false}
 	config["log"] = object{"level": "DEBUG", "format": "json"}
 
-	r := &testbed.RunningTraefik{Process: testbed.StartTraefik(t, home, testbed.AsYAML(t, config))}
+	path := filepath.Join(home, "static.yml")
+	require.NoError(t, os.WriteFile(path, []byte(asYAML(t, config)), 0o600))
+	r := &testbed.RunningTraefik{Process: testbed.StartTraefik(t, home, path)}
 	r.RequireRoutes(t, f, "/socket.io/")
-	o := testbed.Plain.ClientsOf(f, []string{"polling", "websocket"}).Run(t)
-	o.AssertHeld(t)
-	o.AssertBalanced(t, nodes)
+	testbed.Plain.Small().RunHeld(t, f, []string{"polling", "websocket"}).AssertBalanced(t, nodes)
 }
 
 // put sets an option of a configuration, whose name has dots.
@@ -132,6 +133,14 @@ func servers(nodes []*testbed.Node) []object {
 		all[i] = object{"url": "http://" + n.Addr}
 	}
 	return all
+}
+
+// asYAML writes a configuration as JSON, which is YAML.
+func asYAML(t *testing.T, config object) string {
+	t.Helper()
+	written, err := json.Marshal(config)
+	require.NoError(t, err)
+	return string(written)
 }
 
 func readExample(t *testing.T, name string) string {

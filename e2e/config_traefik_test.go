@@ -9,7 +9,7 @@ import (
 	"github.com/eio-affinity/affinity/internal/testbed"
 )
 
-func TestTraefikSaysWhatIsWrongWithTheOptions(t *testing.T) {
+func TestTraefikReportsInvalidOptions(t *testing.T) {
 	names := []string{testbed.InnerCookie}
 	cases := []struct {
 		name    string
@@ -30,7 +30,7 @@ func TestTraefikSaysWhatIsWrongWithTheOptions(t *testing.T) {
 			h.Options, h.ExpectedErrors = tc.options, []string{tc.says[0]}
 			r := h.Start(t, testbed.Site{Upstreams: testbed.Addresses(nodes)})
 			r.RequireLogged(t, tc.says...)
-			// Traefik goes on without the router.
+			// Traefik runs without the router.
 			testbed.RequireEventually(t, "the router is gone", func() bool {
 				resp, err := r.Endpoints[0].Get("/health")
 				return err == nil && resp.StatusCode == http.StatusNotFound
@@ -39,9 +39,9 @@ func TestTraefikSaysWhatIsWrongWithTheOptions(t *testing.T) {
 	}
 }
 
-// Without a sticky cookie there is nothing to bind. Traefik's log says so once
-// for all of the sessions, and the sessions open all the same.
-func TestTraefikSaysOnceThatThereIsNoStickyCookie(t *testing.T) {
+// Without a sticky cookie the plugin has no tag. It logs one warning, and
+// sessions open all the same.
+func TestTraefikWarnsOnceWithoutAStickyCookie(t *testing.T) {
 	nodes := testbed.StartNodes(t, []string{"a"})
 	h := testbed.TraefikPlugin
 	h.WithoutStickyCookie, h.ExpectedErrors = true, []string{"loadBalancer.sticky.cookie.name"}

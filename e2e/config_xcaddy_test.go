@@ -24,7 +24,7 @@ import (
 	"github.com/eio-affinity/affinity/internal/testbed"
 )
 
-// goSettings is what the go command is set to, of what this test needs.
+// goSettings are the settings of the go command that this test needs.
 type goSettings struct {
 	Proxy      string `json:"GOPROXY"`
 	NoSumDB    string `json:"GONOSUMDB"`
@@ -32,14 +32,15 @@ type goSettings struct {
 	RepoModule string `json:"GOMOD"`
 }
 
-// TestXcaddy builds Caddy the way that users do, from this module as it would
-// be published, and runs what comes out.
+// TestXcaddy builds Caddy as users do, from this module as it would be
+// published, and runs the result.
 func TestXcaddy(t *testing.T) {
+	t.Parallel()
 	settings := readGoSettings(t)
 	root := filepath.Dir(settings.RepoModule)
 	next := firstProxy(t, settings.Proxy)
 
-	// Never the same version twice, or a cached one would be built.
+	// Never the same version twice, as go would use the cached one.
 	commit := make([]byte, 6)
 	_, err := rand.Read(commit)
 	require.NoError(t, err)
@@ -68,7 +69,7 @@ func TestXcaddy(t *testing.T) {
 		"GOFLAGS=",
 		"CGO_ENABLED=0",
 	)
-	// Ask it to stop, so that it stops the go command and cleans up behind it.
+	// Interrupted, so that xcaddy stops the go command and cleans up.
 	build.Cancel = func() error { return build.Process.Signal(os.Interrupt) }
 	build.WaitDelay = 20 * time.Second
 	t.Logf("building Caddy %s with xcaddy and %s@%s", caddyVersion, testbed.ModulePath, proxy.Version)
@@ -121,7 +122,7 @@ func firstProxy(t *testing.T, goproxy string) *url.URL {
 }
 
 // xcaddyContext returns a context that ends in time for xcaddy to clean up
-// behind itself before the test's own deadline.
+// before the test's own deadline.
 func xcaddyContext(t *testing.T) context.Context {
 	t.Helper()
 
@@ -134,8 +135,8 @@ func xcaddyContext(t *testing.T) context.Context {
 	return ctx
 }
 
-// xcaddyEnviron returns the environment without what would change how xcaddy
-// builds, so that it builds as it does for someone who has set nothing.
+// xcaddyEnviron returns the environment without the variables that change how
+// xcaddy builds.
 func xcaddyEnviron() []string {
 	var environ []string
 	for _, variable := range os.Environ() {
@@ -147,7 +148,7 @@ func xcaddyEnviron() []string {
 }
 
 // RequireRunning runs a command and returns its standard output. When the command
-// fails, so does the test, with all that the command said.
+// fails, so does the test, with all that the command reply.
 func requireRuns(t *testing.T, cmd *exec.Cmd) string {
 	t.Helper()
 
@@ -193,7 +194,7 @@ func forgetModule(cacheFolder, version string) error {
 			return fmt.Errorf("removing the downloaded module: %w", err)
 		}
 	}
-	// The list of what is there, which go asks when it may ask no proxy.
+	// The list of versions, which go reads when it may not ask a proxy.
 	versions, err := cache.ReadFile(downloaded + "list")
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

@@ -14,7 +14,7 @@ import (
 )
 
 // A config that cannot start is rolled back: no session is lost, the config
-// before it goes on serving, and the next one that can start takes over.
+// before it goes on serving, and the next one that can start replaces it.
 func TestCaddyHoldsSessionsThroughConfigsThatFail(t *testing.T) {
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"})
 	generation := 0
@@ -23,9 +23,9 @@ func TestCaddyHoldsSessionsThroughConfigsThatFail(t *testing.T) {
 	endpoints, block := c.Sites(t, s)
 	f := endpoints[0]
 	running := c.Start(t, block, f)
-	talking := startClientsForReloads(t, f, testbed.Plain)
+	active := startClientsForReloads(t, f, testbed.Plain, 50, 25)
 
-	// Nobody can listen beside a socket that is not Caddy's.
+	// Caddy cannot listen where another program does.
 	port := ":" + f.Port()
 	taken, err := net.Listen("tcp", "127.0.0.2"+port)
 	require.NoError(t, err)
@@ -55,9 +55,9 @@ func TestCaddyHoldsSessionsThroughConfigsThatFail(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			serving := generation
 			for range 3 { // Caddy starts its servers in any order
-				status, said := running.AdminRequest(t, http.MethodPost, "/load", "text/caddyfile", running.Caddyfile(tc.sites))
-				assert.Equal(t, http.StatusBadRequest, status, said)
-				assert.Contains(t, said, tc.says)
+				status, reply := running.AdminRequest(t, http.MethodPost, "/load", "text/caddyfile", running.Caddyfile(tc.sites))
+				assert.Equal(t, http.StatusBadRequest, status, reply)
+				assert.Contains(t, reply, tc.says)
 				testbed.RequireGenerationReplaced(t, f, serving)
 			}
 			generation++
@@ -65,26 +65,11 @@ func TestCaddyHoldsSessionsThroughConfigsThatFail(t *testing.T) {
 			testbed.RequireGenerationReplaced(t, f, generation)
 		})
 	}
-	talking.FinishHeld(t)
+	active.FinishHeld(t)
 }
 
-// startClientsForReloads starts the clients that talk while a config is replaced: 50 that
-// poll, which make a connection for each request, and 25 with sockets.
-func startClientsForReloads(t *testing.T, f testbed.Endpoint, like testbed.Variant) testbed.ClientGroups {
-	t.Helper()
-	each := testbed.Clients{URL: f.URL, Version: like.Version, Messages: 2, MaxBytes: 2000, Mode: testbed.Continuous, Pause: 250}
-	polls, sockets := each, each
-	polls.Transports, polls.Count = []string{"polling"}, 50
-	sockets.Transports, sockets.Count = []string{"websocket"}, 25
-	talking := testbed.ClientGroups{polls.Start(t), sockets.Start(t)}
-	for _, r := range talking {
-		r.RequireReady(t)
-	}
-	return talking
-}
-
-// Whoever replaces one route through the admin API has Caddy load the whole
-// config anew.
+// When one route is replaced through the admin API, Caddy loads the whole config
+// again.
 func TestCaddyHoldsSessionsThroughPatchesOfARoute(t *testing.T) {
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"})
 	generation := 0
@@ -92,25 +77,25 @@ func TestCaddyHoldsSessionsThroughPatchesOfARoute(t *testing.T) {
 	endpoints, block := c.Sites(t, testbed.Site{Upstreams: testbed.Addresses(nodes[:2])})
 	f := endpoints[0]
 	running := testbed.StartCaddy(t, block, f)
-	talking := startClientsForReloads(t, f, testbed.Plain)
+	active := startClientsForReloads(t, f, testbed.Plain, 50, 25)
 
 	const path = "/config/apps/http/servers/srv0/routes/0"
 	patch := func(old, with string) {
 		status, route := running.AdminRequest(t, http.MethodGet, path, "", "")
 		require.Equal(t, http.StatusOK, status, route)
 		require.Equal(t, 1, strings.Count(route, old), route)
-		status, said := running.AdminRequest(t, http.MethodPatch, path, "application/json", strings.Replace(route, old, with, 1))
-		require.Equal(t, http.StatusOK, status, said)
+		status, reply := running.AdminRequest(t, http.MethodPatch, path, "application/json", strings.Replace(route, old, with, 1))
+		require.Equal(t, http.StatusOK, status, reply)
 	}
-	said := func() string { return fmt.Sprintf(`"X-Generation":["%d"]`, generation) }
+	header := func() string { return fmt.Sprintf(`"X-Generation":["%d"]`, generation) }
 	for range 5 {
-		before := said()
+		before := header()
 		generation++
-		patch(before, said())
+		patch(before, header())
 		testbed.RequireGenerationReplaced(t, f, generation)
 	}
 	last := fmt.Sprintf(`{"dial":"%s"}`, nodes[1].Addr)
 	patch(last, fmt.Sprintf(`%s,{"dial":"%s"}`, last, nodes[2].Addr))
 	assert.Positive(t, newSessions(t, f)["c"], "new sessions on the new node")
-	talking.FinishHeld(t)
+	active.FinishHeld(t)
 }

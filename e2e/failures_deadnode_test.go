@@ -11,11 +11,12 @@ import (
 )
 
 func TestCaddyOpensSessionsBesideADeadNode(t *testing.T) {
+	t.Parallel()
 	testSessionsOpenBesideDeadNode(t, testbed.CaddyShorthand)
 }
 
 // testSessionsOpenBesideDeadNode has one of the upstreams refuse connections.
-// Nobody who connects may notice.
+// Every client gets a session on the others.
 func testSessionsOpenBesideDeadNode(t *testing.T, h testbed.Proxy) {
 	t.Helper()
 	nodes := testbed.StartNodes(t, []string{"a", "b"})
@@ -34,6 +35,7 @@ func testSessionsOpenBesideDeadNode(t *testing.T, h testbed.Proxy) {
 }
 
 func TestTraefikOpensSessionsBesideADeadNodeWithRetry(t *testing.T) {
+	t.Parallel()
 	for _, chain := range [][]string{{testbed.RetryMiddleware, testbed.PluginMiddleware}, {testbed.PluginMiddleware, testbed.RetryMiddleware}} {
 		t.Run(strings.Join(chain, " before "), func(t *testing.T) {
 			testSessionsOpenBesideDeadNode(t, testbed.Traefik{Chain: chain})
@@ -41,9 +43,10 @@ func TestTraefikOpensSessionsBesideADeadNodeWithRetry(t *testing.T) {
 	}
 }
 
-// Traefik goes back to the main service as soon as it is up, whatever cookie a
+// Traefik returns to the main service as soon as it is up, whatever cookie a
 // request has.
-func TestTraefikLosesSessionsOfTheFallbackWhenTheMainServiceComesBack(t *testing.T) {
+func TestTraefikLosesSessionsOfAFailoverServiceWhenTheMainOneReturns(t *testing.T) {
+	t.Parallel()
 	main := testbed.StartKillableNodes(t, []string{"a"}, "--trace")
 	fallback := testbed.StartNodes(t, []string{"b"}, "--trace")
 	h := testbed.TraefikPlugin
@@ -73,7 +76,8 @@ func TestTraefikLosesSessionsOfTheFallbackWhenTheMainServiceComesBack(t *testing
 	assert.Empty(t, lost.Header.Values("Set-Cookie"))
 }
 
-// eventuallyOpenSessionOn is OpenSessionOn for a node that another one may answer for at first.
+// eventuallyOpenSessionOn is testbed.OpenSessionOn for a node in whose place
+// another one may answer at first.
 func eventuallyOpenSessionOn(t *testing.T, f testbed.Endpoint, name string) *testbed.Engine {
 	t.Helper()
 	testbed.RequireEventually(t, "a session on node "+name, func() bool {

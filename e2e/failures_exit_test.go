@@ -14,10 +14,11 @@ import (
 	"github.com/eio-affinity/affinity/internal/testbed"
 )
 
-// TestCaddyExitsWhileAReloadWaitsForConnections has a client connect and say
-// nothing, for which a reload waits, and ends Caddy meanwhile. The grace period
-// is for what Caddy itself waits for then.
+// TestCaddyExitsWhileAReloadWaitsForConnections has a client connect without
+// sending a request, for which a reload waits, and ends Caddy meanwhile. The
+// grace period bounds what Caddy itself waits for then.
 func TestCaddyExitsWhileAReloadWaitsForConnections(t *testing.T) {
+	t.Parallel()
 	nodes := testbed.StartNodes(t, []string{"a"})
 	generation := 0
 	endpoints, _ := testbed.WithGeneration(testbed.CaddyShorthand, &generation).Sites(t, testbed.Site{Upstreams: testbed.Addresses(nodes)})
@@ -30,8 +31,8 @@ func TestCaddyExitsWhileAReloadWaitsForConnections(t *testing.T) {
 		conn, err := net.Dial("tcp", strings.TrimPrefix(endpoints[0].URL, "http://"))
 		require.NoError(t, err)
 		t.Cleanup(func() { _ = conn.Close() })
-		// Connections are accepted in turn: once this one is answered, Caddy has
-		// the silent one.
+		// Caddy accepts connections in turn: once this one is answered, it has
+		// accepted the silent one.
 		_, err = endpoints[0].Get("/")
 		require.NoError(t, err)
 	}
@@ -51,7 +52,7 @@ func TestCaddyExitsWhileAReloadWaitsForConnections(t *testing.T) {
 	}()
 	testbed.RequireGenerationReplaced(t, endpoints[0], generation)
 	start = time.Now()
-	require.NoError(t, syscall.Kill(-c.Cmd.Process.Pid, syscall.SIGTERM))
+	c.Signal(t, syscall.SIGTERM)
 	testbed.RequireEventually(t, "Caddy has exited", func() bool {
 		conn, err := net.Dial("tcp", strings.TrimPrefix(endpoints[0].URL, "http://"))
 		if err == nil {

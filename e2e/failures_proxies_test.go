@@ -11,11 +11,11 @@ import (
 	"github.com/eio-affinity/affinity/internal/testbed"
 )
 
-// caddyWithSharedSecret is one of several Caddys that have a secret in common.
-var caddyWithSharedSecret = testbed.CaddyWith("secret theirs-and-nobody-else's")
+// caddyWithSharedSecret is one of several Caddys with the same secret.
+var caddyWithSharedSecret = testbed.CaddyWith("secret shared-by-all-proxies")
 
-// manyProxies is a crowd of the usual size that says less than usual: what
-// counts is that its requests go through one proxy after the other.
+// manyProxies has as many clients as usual with fewer messages: what matters is
+// that their requests go through the proxies in turn.
 var manyProxies = func() testbed.Variant {
 	s := testbed.Plain.Small()
 	s.Clients = 60
@@ -30,9 +30,9 @@ func TestTraefikHoldsSessionsAcrossProxies(t *testing.T) {
 	testSessionsHoldAcrossProxies(t, testbed.TraefikPlugin)
 }
 
-// testSessionsHoldAcrossProxies has several proxies that know nothing of each
-// other in front of the same nodes, and clients that make a connection for each
-// request, which may go to any of them.
+// testSessionsHoldAcrossProxies has several independent proxies in front of the
+// same nodes, and clients that open a connection for each request, which may go
+// to any of them.
 func testSessionsHoldAcrossProxies(t *testing.T, h testbed.Proxy) {
 	t.Helper()
 	for _, proxies := range []int{2, 3} {
@@ -57,7 +57,7 @@ func testSessionsHoldAcrossProxies(t *testing.T, h testbed.Proxy) {
 }
 
 // testEachProxyInTurn sends the requests of a session one by one, so that it is
-// sure which proxy each goes through.
+// certain which proxy each goes through.
 func testEachProxyInTurn(t *testing.T, b *testbed.TCPBalancer) {
 	t.Helper()
 	for range 9 {
@@ -79,10 +79,9 @@ func testEachProxyInTurn(t *testing.T, b *testbed.TCPBalancer) {
 }
 
 // Two proxies with different secrets do not know each other's tags. A request
-// that goes through the wrong one reaches a node that the proxy would choose for
-// a new session, with the tag. The node answers what it answers when a session is
-// lost, and the client reconnects.
-func TestCaddySaysThatAnotherProxyHasAnotherSecret(t *testing.T) {
+// through the wrong one goes to a node as for a new session, with the tag. The
+// node answers that it does not know the session, and the client reconnects.
+func TestCaddyWarnsOfAnotherSecret(t *testing.T) {
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--trace")
 	proxies := startWithDifferentSecrets(t, nodes)
 	for i, wrong := range proxies {
@@ -103,29 +102,28 @@ func TestCaddySaysThatAnotherProxyHasAnotherSecret(t *testing.T) {
 	}
 }
 
-// A WebSocket is one connection, and is not lost.
-func TestCaddyHoldsWebSocketsWhenAnotherProxyHasAnotherSecret(t *testing.T) {
+// A WebSocket is one connection, whose session is not lost.
+func TestCaddyHoldsWebSocketsWithDifferentSecrets(t *testing.T) {
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"})
 	proxies := startWithDifferentSecrets(t, nodes)
 	b := testbed.StartTCPBalancer(t, endpointsOf(proxies))
 
-	o := manyProxies.ClientsOf(b.Endpoint, []string{"websocket"}).Run(t)
-	o.AssertHeld(t)
-	o.AssertBalanced(t, nodes)
+	manyProxies.RunHeld(t, b.Endpoint, []string{"websocket"}).AssertBalanced(t, nodes)
 	for _, p := range proxies {
 		assert.Zero(t, p.warnings(), "warnings of the proxy with the secret %q", p.secret)
 	}
 }
 
-// Polling clients lose their sessions again and again, and connect anew again
-// and again, until the proxies have the same secret. Then all come to rest.
-func TestClientsComeBackUntilProxiesHaveTheSameSecret(t *testing.T) {
+// Clients that poll lose their sessions and reconnect in a loop until the
+// secrets match.
+func TestClientsReconnectUntilTheSecretsMatch(t *testing.T) {
+	t.Parallel()
 	const clients = 40
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"})
 	proxies := startWithDifferentSecrets(t, nodes)
 	b := testbed.StartTCPBalancer(t, endpointsOf(proxies))
 
-	talking := testbed.Clients{
+	active := testbed.Clients{
 		URL: b.URL, Count: clients, Transports: []string{"polling"}, Messages: 2, MaxBytes: 2000,
 		Mode: testbed.Continuous, Pause: 10, Reconnect: true,
 	}.Start(t)
@@ -134,15 +132,15 @@ func TestClientsComeBackUntilProxiesHaveTheSameSecret(t *testing.T) {
 	})
 	proxies[1].Load(t, proxies[0].SiteBlock(proxies[1].endpoint, testbed.Plain.SiteOf(nodes)))
 
-	talking.RequireReady(t)
-	o := talking.Finish(t)
-	t.Logf("%s: sessions lost before a greeting %d, after it %d", t.Name(), o.LostBeforeConnect, o.Disconnects)
+	active.RequireReady(t)
+	o := active.Finish(t)
+	t.Logf("%s: %d sessions lost before and %d after they were connected", t.Name(), o.LostBeforeConnect, o.Disconnects)
 	o.AssertCorrect(t)
-	assert.Equal(t, clients, o.Connected, "clients that a node greeted")
+	assert.Equal(t, clients, o.Connected, "clients that connected")
 	assert.GreaterOrEqual(t, o.LostBeforeConnect+o.Disconnects, clients, "sessions lost")
 }
 
-// caddyWithSecret is a Caddy whose secret is its own.
+// caddyWithSecret is a Caddy with a secret of its own.
 type caddyWithSecret struct {
 	testbed.Caddy
 	*testbed.RunningCaddy
@@ -150,8 +148,8 @@ type caddyWithSecret struct {
 	secret   string
 }
 
-// startWithDifferentSecrets starts two Caddys with different secrets in front of the same
-// nodes.
+// startWithDifferentSecrets starts two Caddys with different secrets in front
+// of the same nodes.
 func startWithDifferentSecrets(t *testing.T, nodes []*testbed.Node) []caddyWithSecret {
 	t.Helper()
 	var proxies []caddyWithSecret
@@ -173,11 +171,11 @@ func endpointsOf(proxies []caddyWithSecret) []testbed.Endpoint {
 	return endpoints
 }
 
-// warnings counts what the log says of sessions whose tags nobody has: at the
-// first request of such a session, at the tenth, and so on.
+// warnings counts the warnings about tags that no upstream has: Caddy logs the
+// first request of such a session, the tenth, and so on.
 func (p caddyWithSecret) warnings() int {
 	count := 0
-	for line := range strings.Lines(p.Log.String()) {
+	for line := range strings.Lines(p.Output.String()) {
 		if strings.Contains(line, `"level":"warn"`) && strings.Contains(line, `"reason":"unknown_tag"`) {
 			count++
 		}

@@ -9,9 +9,10 @@ import (
 	"github.com/eio-affinity/affinity/internal/testbed"
 )
 
-// TestCaddyHasNoDataRace runs a Caddy built with the race detector under tagged,
-// learned and cookie sessions at once, replaces its config, ends the learned ones
-// and kills a node. The log of every Caddy is looked through for what the detector says.
+// TestCaddyHasNoDataRace runs a Caddy built with the race detector with tagged,
+// learned and cookie sessions at once, replaces its config, ends the learned
+// sessions and kills a node. The test fails if Caddy's log has a report of the
+// detector.
 func TestCaddyHasNoDataRace(t *testing.T) {
 	const reloads = 5
 	nodes := testbed.StartKillableNodes(t, []string{"a", "b", "c"}, "--allow-eio3")
@@ -23,19 +24,19 @@ func TestCaddyHasNoDataRace(t *testing.T) {
 	f := endpoints[0]
 	running := c.Start(t, block, f)
 
-	talk := func(client int, reconnect bool) (talking testbed.ClientGroups) {
+	talk := func(client int, reconnect bool) (active testbed.ClientGroups) {
 		for _, transport := range testbed.Transports {
-			talking = append(talking, testbed.Clients{
+			active = append(active, testbed.Clients{
 				URL: f.URL, Count: 10, Version: client, Transports: transport, Messages: 2, MaxBytes: 2000,
 				Mode: testbed.Continuous, Pause: 100, Reconnect: reconnect, CookieJar: true, WantSetCookies: 10,
 			}.Start(t))
 		}
-		return talking
+		return active
 	}
-	// The client of Socket.IO 2 ends with an error when its node dies between the
-	// parts of a message: its parser still waits for them on the next connection.
-	talking, learned := talk(4, true), talk(2, false)
-	for _, r := range slices.Concat(talking, learned) {
+	// The client of Socket.IO 2 fails when its node dies between the parts of a
+	// message: its parser still expects them on the next connection.
+	active, learned := talk(4, true), talk(2, false)
+	for _, r := range slices.Concat(active, learned) {
 		r.RequireReady(t)
 	}
 	testbed.EverySecond(reloads, func(n int) {
@@ -45,9 +46,9 @@ func TestCaddyHasNoDataRace(t *testing.T) {
 	testbed.RequireGenerationReplaced(t, f, reloads)
 	learned.FinishHeld(t)
 	nodes[0].Kill()
-	testbed.RequireSessions(t, nodes[1:], talking.Count())
+	testbed.RequireSessions(t, nodes[1:], active.Count())
 
-	o := talking.Finish(t)
+	o := active.Finish(t)
 	o.AssertOnlyLostOn(t, "a")
 	assert.NotContains(t, o.Reopened, "a")
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/eio-affinity/affinity/internal/testbed"
 )
 
-// A site over HTTPS as Caddy serves it when it is told nothing else: over HTTP/1.1,
-// HTTP/2 and HTTP/3, beside a server on the HTTP port that redirects to it.
+// The site is served over HTTPS as Caddy does by default: over HTTP/1.1, HTTP/2
+// and HTTP/3, beside a server on the HTTP port that redirects to it.
 func TestCaddyHoldsSessionsOverHTTPSAndHTTP3ThroughReloads(t *testing.T) {
 	access := filepath.Join(t.TempDir(), "access.log")
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"})
@@ -27,8 +27,8 @@ func TestCaddyHoldsSessionsOverHTTPSAndHTTP3ThroughReloads(t *testing.T) {
 			c.SiteBlock(testbed.Endpoint{URL: "https://127.0.0.1"}, testbed.Site{Upstreams: testbed.Addresses(nodes), HTTPS: true})
 	}
 	running := testbed.StartCaddyfile(t, admin, caddyfile(), f)
-	// Caddy answers 502 to the polls of a browser that leaves over HTTP/3, as if
-	// their node had failed.
+	// Caddy logs a 502 for the polls of a browser that leaves over HTTP/3, as if their
+	// node had failed.
 	running.ExpectedErrors = []string{testbed.BadGateway}
 	testbed.RequireEventually(t, "Caddy listens on its HTTP port", func() bool {
 		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", plainly.Address())
@@ -40,7 +40,7 @@ func TestCaddyHoldsSessionsOverHTTPSAndHTTP3ThroughReloads(t *testing.T) {
 	requireRedirectAndHTTP3 := func() {
 		resp, _ := plainly.Fetch(t, "/socket.io/?EIO=4&transport=polling")
 		require.Equal(t, http.StatusPermanentRedirect, resp.StatusCode)
-		// Caddy leaves an https_port out, which is what 443 is mapped to.
+		// Caddy omits https_port, as it expects 443 to be mapped to it.
 		require.Equal(t, "https://127.0.0.1/socket.io/?EIO=4&transport=polling", resp.Header.Get("Location"))
 		resp, _ = f.Fetch(t, "/health")
 		require.Equal(t, http.StatusOK, resp.StatusCode)
@@ -48,17 +48,17 @@ func TestCaddyHoldsSessionsOverHTTPSAndHTTP3ThroughReloads(t *testing.T) {
 	}
 	requireRedirectAndHTTP3()
 
-	// The browser speaks HTTP/3 alone, and its polls go on through the reloads.
-	talking := startClientsForReloads(t, f, testbed.Plain)
+	// The browser speaks only HTTP/3, and goes on polling through the reloads.
+	active := startClientsForReloads(t, f, testbed.Plain, 50, 25)
 	c3 := testbed.PageClients(f, testbed.SocketIO4Build, "polling")
 	c3.Messages = 40
-	inPage := testbed.StartBrowser(t, testbed.BrowserOptions{Flags: f.ForceHTTP3(t)}).Start(t, c3)
+	browser := testbed.StartBrowser(t, testbed.BrowserOptions{Flags: f.ForceHTTP3(t)}).Start(t, c3)
 	seen := 0
 	for {
-		testbed.RequireEventually(t, "the browser goes on", func() bool {
-			return len(inPage.Lines) > 0 || len(testbed.LinesWith(t, access, `"proto":"HTTP/3.0"`)) >= seen+100
+		testbed.RequireEventually(t, "the browser polls", func() bool {
+			return len(browser.Lines) > 0 || len(testbed.LinesWith(t, access, `"proto":"HTTP/3.0"`)) >= seen+100
 		})
-		if len(inPage.Lines) > 0 {
+		if len(browser.Lines) > 0 {
 			break
 		}
 		generation++
@@ -67,12 +67,12 @@ func TestCaddyHoldsSessionsOverHTTPSAndHTTP3ThroughReloads(t *testing.T) {
 		requireRedirectAndHTTP3()
 		seen = len(testbed.LinesWith(t, access, `"proto":"HTTP/3.0"`))
 	}
-	// Caddy's HTTP/3 server turns requests away when it stops, which are on their
-	// way: a poll of the browser may be one.
-	o := inPage.Wait(t)
-	assert.Equal(t, o.Clients, o.Connected, "clients in the page that a node greeted")
+	// When Caddy's HTTP/3 server stops it refuses requests that are on their way. A
+	// poll of the browser may be one.
+	o := browser.Wait(t)
+	assert.Equal(t, o.Clients, o.Connected, "clients in the page that connected")
 	t.Logf("%s: over HTTP/3 %d of %d clients lost their session", t.Name(), o.Disconnects, o.Clients)
 	t.Logf("%s: %d reloads while the browser talked", t.Name(), generation)
 	assert.GreaterOrEqual(t, generation, 2, "reloads while the browser talked")
-	talking.FinishHeld(t)
+	active.FinishHeld(t)
 }

@@ -9,44 +9,60 @@ import (
 	"github.com/eio-affinity/affinity/internal/testbed"
 )
 
-// reloadCase is what goes on while a host's configuration is replaced every
-// second: clients that poll, which make a connection for each poll and each
-// message, and clients with sockets.
+// reloadsVariable names the environment variable with the number of reloads, which
+// make reloads sets. By default there are few.
+const reloadsVariable = "RELOADS"
+
+// reloadCase is a case in which the configuration of a proxy is replaced every
+// second: clients that poll, which open a connection for each poll and each message,
+// and clients with WebSockets.
 type reloadCase struct {
 	name             string
 	sid              string // the option. Default: auto
 	variant          testbed.Variant
-	reloads          int
+	part             int // the number of reloads is divided by this
 	polling, sockets int // clients
 }
 
 var reloadCases = []reloadCase{
-	{name: "of Socket.IO 4", variant: testbed.Plain, reloads: 30, polling: 200, sockets: 100},
-	{name: "of Socket.IO 4 over HTTPS", variant: testbed.Variant{HTTPS: true}, reloads: 5, polling: 50, sockets: 25},
-	{name: "of Socket.IO 4 that are learned", sid: "learn", variant: testbed.Plain, reloads: 5, polling: 50, sockets: 25},
-	{name: "of Socket.IO 2, which are learned", variant: testbed.SocketIO2, reloads: 5, polling: 50, sockets: 25},
+	{name: "of Socket.IO 4", variant: testbed.Plain, part: 1, polling: 200, sockets: 100},
+	{name: "of Socket.IO 4 over HTTPS", variant: testbed.Variant{HTTPS: true}, part: 6, polling: 50, sockets: 25},
+	{name: "of Socket.IO 4 that are learned", sid: "learn", variant: testbed.Plain, part: 6, polling: 50, sockets: 25},
+	{name: "of Socket.IO 2, which are learned", variant: testbed.SocketIO2, part: 6, polling: 50, sockets: 25},
 }
 
-// run has the clients talk all the while, and checks that nobody loses a
-// session. It gives the number of each reload to the host.
-func (r reloadCase) run(t *testing.T, f testbed.Endpoint, reload func(n int)) {
+// partOfReloads returns how many reloads a case has.
+func partOfReloads(t *testing.T, part int) int {
 	t.Helper()
-	each := testbed.Clients{URL: f.URL, Version: r.variant.Version, Messages: 2, MaxBytes: 2000, Mode: testbed.Continuous, Pause: 250}
-	polls, sockets := each, each
-	polls.Transports, polls.Count = []string{"polling"}, r.polling
-	sockets.Transports, sockets.Count = []string{"websocket"}, r.sockets
-	sockets.WantSetCookies = f.CookiesFor(sockets.Count, sockets.Transports)
-	talking := testbed.ClientGroups{polls.Start(t), sockets.Start(t)}
-	for _, c := range talking {
-		c.RequireReady(t)
-	}
+	return max(3, testbed.FromEnvironment(t, reloadsVariable, 10)/part)
+}
 
-	testbed.EverySecond(r.reloads, func(n int) {
-		reload(n)
+// run has the clients send messages while the configuration is replaced, and checks
+// that none of them loses its session. The function loads the configuration of a
+// generation.
+func (r reloadCase) run(t *testing.T, f testbed.Endpoint, load func(generation int)) {
+	t.Helper()
+	running := startClientsForReloads(t, f, r.variant, r.polling, r.sockets)
+	reloads := partOfReloads(t, r.part)
+	testbed.EverySecond(reloads, func(n int) {
+		load(n)
 		testbed.RequireGenerationServed(t, f, n)
 	})
-	testbed.RequireGenerationReplaced(t, f, r.reloads)
-	talking.FinishHeld(t)
+	testbed.RequireGenerationReplaced(t, f, reloads)
+	running.FinishHeld(t)
+}
+
+// startClientsForReloads starts clients that send messages while a config is
+// replaced: some that poll, which open a connection for each request, and some with
+// WebSockets.
+func startClientsForReloads(t *testing.T, f testbed.Endpoint, v testbed.Variant, polling, sockets int) testbed.ClientGroups {
+	t.Helper()
+	c := testbed.Clients{URL: f.URL, Version: v.Version, Messages: 2, MaxBytes: 2000, Mode: testbed.Continuous, Pause: 250}
+	polls, webSockets := c, c
+	polls.Transports, polls.Count = []string{"polling"}, polling
+	webSockets.Transports, webSockets.Count = []string{"websocket"}, sockets
+	webSockets.WantSetCookies = f.CookiesFor(sockets, webSockets.Transports)
+	return testbed.StartClients(t, polls, webSockets)
 }
 
 func TestCaddyHoldsSessionsThroughReloads(t *testing.T) {
@@ -69,7 +85,7 @@ func TestCaddyHoldsSessionsThroughReloads(t *testing.T) {
 	}
 }
 
-// The plugin is made anew with each configuration.
+// Traefik creates the plugin again for each configuration.
 func TestTraefikHoldsSessionsThroughReloads(t *testing.T) {
 	for _, r := range reloadCases {
 		t.Run(r.name, func(t *testing.T) {
@@ -87,10 +103,10 @@ func TestTraefikHoldsSessionsThroughReloads(t *testing.T) {
 	}
 }
 
-// For comparison: what Caddy loses by itself, with a config that lacks the
-// affinity handler and nothing else. With one node, it needs nobody to keep
-// sessions together.
-func TestCaddyAloneLosesSessionsThroughReloads(t *testing.T) {
+// This is a control: the same config without the handler affinity, and so without
+// the handover, loses sessions. There is one node, so that nothing has to keep
+// sessions on theirs.
+func TestCaddyWithoutThisModuleLosesSessionsThroughReloads(t *testing.T) {
 	t.Run("with the handler", func(t *testing.T) {
 		o := reloadsWithOneNode(t, "affinity\n")
 		o.AssertHeld(t)
@@ -101,8 +117,8 @@ func TestCaddyAloneLosesSessionsThroughReloads(t *testing.T) {
 	})
 }
 
-// reloadsWithOneNode replaces the config of a Caddy ten times under polling
-// clients. The handler is a line of the config, or nothing.
+// reloadsWithOneNode replaces the config of a Caddy under clients that poll. The
+// handler is a line of the config, or empty.
 func reloadsWithOneNode(t *testing.T, handler string) testbed.Result {
 	t.Helper()
 	nodes := testbed.StartNodes(t, []string{"a"})
@@ -119,22 +135,21 @@ func reloadsWithOneNode(t *testing.T, handler string) testbed.Result {
 	endpoints, block := c.Sites(t, s)
 	f := endpoints[0]
 	running := testbed.StartCaddy(t, block, f)
-	talking := testbed.Clients{
+	clients := testbed.StartClients(t, testbed.Clients{
 		URL: f.URL, Count: 200, Transports: []string{"polling"}, Messages: 2, MaxBytes: 2000, Mode: testbed.Continuous, Pause: 250,
-	}.Start(t)
-	talking.RequireReady(t)
-	testbed.EverySecond(10, func(n int) {
+	})
+	testbed.EverySecond(partOfReloads(t, 3), func(n int) {
 		generation = n
 		running.Load(t, c.SiteBlock(f, s))
 		testbed.RequireGenerationServed(t, f, n)
 	})
-	return talking.Finish(t)
+	return clients.Finish(t)
 }
 
-// Polls that wait while the config is replaced are answered after it.
-func TestCaddyAnswersPollsThatWaitThroughReloads(t *testing.T) {
+// Polls that wait at a node while the config is replaced are answered afterwards.
+func TestCaddyAnswersWaitingPollsThroughReloads(t *testing.T) {
 	const clients, reloads = 20, 5
-	// No pings, as an answered ping is followed by a new poll.
+	// Without pings, as clients send a new poll after each.
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--ping-interval", "600000")
 	generation := 0
 	c := testbed.WithGeneration(testbed.CaddyShorthand, &generation)
@@ -142,18 +157,18 @@ func TestCaddyAnswersPollsThatWaitThroughReloads(t *testing.T) {
 	endpoints, block := c.Sites(t, s)
 	f := endpoints[0]
 	running := testbed.StartCaddy(t, block, f)
-	listening := testbed.Clients{
+	waiting := testbed.Clients{
 		URL: f.URL, Count: clients, Transports: []string{"polling"}, Messages: 2, MaxBytes: 2000, Mode: testbed.Commands,
 	}.Start(t)
-	listening.RequireReady(t)
+	waiting.RequireReady(t)
 
 	for generation = 1; generation <= reloads; generation++ {
-		listening.Do(t, "round")
+		waiting.Do(t, "round")
 		testbed.RequireWaitingPolls(t, nodes, clients)
 		running.Load(t, c.SiteBlock(f, s))
 		testbed.RequireGenerationReplaced(t, f, generation)
 	}
-	listening.Do(t, "round")
-	o := listening.Finish(t)
+	waiting.Do(t, "round")
+	o := waiting.Finish(t)
 	o.AssertHeld(t)
 }

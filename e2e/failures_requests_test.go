@@ -14,25 +14,25 @@ import (
 	"github.com/eio-affinity/affinity/internal/testbed"
 )
 
-// TestCaddyKeepsNewSessionsOnNodesThatAClientMakesBreakOff has a client ask two
-// of three nodes for what they end without an answer. Caddy matches paths
-// without case, and Engine.IO does not: it closes the connection of an upgrade
-// elsewhere after a second.
-func TestCaddyKeepsNewSessionsOnNodesThatAClientMakesBreakOff(t *testing.T) {
+// TestCaddyDoesNotCoolDownANodeThatDropsARequest has a client send two of three
+// nodes a request whose connection they close without an answer. Caddy matches
+// paths without regard to case, and Engine.IO does not: it closes the
+// connection of an upgrade at another path after a second.
+func TestCaddyDoesNotCoolDownANodeThatDropsARequest(t *testing.T) {
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--trace")
 	f := testbed.CaddyWith("secret sesame").ExpectingErrors(testbed.BadGateway).Serve(t, testbed.Site{Upstreams: testbed.Addresses(nodes)})[0]
 	tags := testbed.TagsByNode(t, f, nodes)
 
 	for _, name := range []string{"a", "b"} {
-		said := f.SendRaw(t, strings.Replace(testbed.UpgradeRequest(f, tags[name]+".x"), "/socket.io/", "/SOCKET.IO/", 1))
-		assert.Regexp(t, "^HTTP/1.1 502 ", said, "the node breaks off")
+		reply := f.SendRaw(t, strings.Replace(testbed.UpgradeRequest(f, tags[name]+".x"), "/socket.io/", "/SOCKET.IO/", 1))
+		assert.Regexp(t, "^HTTP/1.1 502 ", reply, "the node closes the connection")
 	}
 	assertEven(t, testbed.OpenSessions(t, f, 60), nodes)
 }
 
-// TestCaddyKeepsNewSessionsOnNodesWhoseRepliesAreErrors has a client get replies
-// of two of three nodes that the site's config turns into errors, or tries again.
-func TestCaddyKeepsNewSessionsOnNodesWhoseRepliesAreErrors(t *testing.T) {
+// TestCaddyDoesNotCoolDownANodeThatRepliesWithAnError has a client get replies
+// of two of three nodes that the site's config replaces by errors, or retries.
+func TestCaddyDoesNotCoolDownANodeThatRepliesWithAnError(t *testing.T) {
 	for name, lines := range map[string]string{
 		"that an error page replaces": "@refused status 400\nhandle_response @refused {\nerror 404\n}",
 		"that are tried again":        "lb_retry_match `{http.reverse_proxy.status_code} == 400`",
@@ -52,8 +52,8 @@ func TestCaddyKeepsNewSessionsOnNodesWhoseRepliesAreErrors(t *testing.T) {
 	}
 }
 
-// TestCaddyKeepsTheWeightsOfTheFallback has the first of three nodes dead. The
-// second has the weight 0, which is how people drain a node.
+// TestCaddyKeepsTheWeightsOfTheFallback has the first of three nodes dead, and
+// the second with the weight 0, which is how people drain a node.
 func TestCaddyKeepsTheWeightsOfTheFallback(t *testing.T) {
 	nodes := testbed.StartNodes(t, []string{"b", "c"}, "--trace")
 	f := testbed.CaddyWith("fallback weighted_round_robin 1 0 1").Serve(t, testbed.Site{Upstreams: append([]string{testbed.FreeAddress(t)}, testbed.Addresses(nodes)...)})[0]
@@ -61,7 +61,7 @@ func TestCaddyKeepsTheWeightsOfTheFallback(t *testing.T) {
 }
 
 // TestCaddySetsTheCookieOfTheFallbackOnce has two of three nodes dead, so that
-// the fallback policy is asked several times for one session.
+// Caddy asks the fallback policy several times for one session.
 func TestCaddySetsTheCookieOfTheFallbackOnce(t *testing.T) {
 	nodes := testbed.StartNodes(t, []string{"a"}, "--trace")
 	f := testbed.CaddyWith("fallback cookie lb", "lb_retries 20").Serve(t,
@@ -76,8 +76,8 @@ func TestCaddySetsTheCookieOfTheFallbackOnce(t *testing.T) {
 	assert.Len(t, cookies, 1, "that of the node that is up")
 }
 
-// assertEven checks that sessions are spread over these nodes as evenly as with
-// nothing else going on.
+// assertEven checks that these nodes have the same number of sessions, give or
+// take one.
 func assertEven(t *testing.T, perNode map[string]int, nodes []*testbed.Node) {
 	t.Helper()
 	t.Logf("%s: new sessions on nodes %v", t.Name(), perNode)
@@ -90,10 +90,12 @@ func assertEven(t *testing.T, perNode map[string]int, nodes []*testbed.Node) {
 	}
 }
 
-// TestCaddySendsARequestThatCrashesANodeToNoOther has five nodes that end at one
-// GET. Caddy's connections to them are new, or idle ones that were used before:
-// then its transport dials the node again, which refuses by then.
-func TestCaddySendsARequestThatCrashesANodeToNoOther(t *testing.T) {
+// TestCaddyDoesNotRetryARequestThatCrashesANode has five nodes that end when
+// they get a certain GET. Caddy's connections to them are new, or idle ones
+// that were used before: then its transport dials the node again, which
+// refuses.
+func TestCaddyDoesNotRetryARequestThatCrashesANode(t *testing.T) {
+	t.Parallel()
 	for name, used := range map[string]bool{"over new connections": false, "over connections that were used": true} {
 		t.Run(name, func(t *testing.T) {
 			nodes := testbed.StartNodes(t, []string{"a", "b", "c", "d", "e"}, "--crash", "--trace")
@@ -112,10 +114,11 @@ func TestCaddySendsARequestThatCrashesANodeToNoOther(t *testing.T) {
 	}
 }
 
-// TestCaddyGivesUpAPinnedNodeThatVanishedAfterOneDial has a node from which no
-// packet comes back: it is stopped, and its queue of connections is full, so
-// that the kernel drops what comes to it.
-func TestCaddyGivesUpAPinnedNodeThatVanishedAfterOneDial(t *testing.T) {
+// TestCaddyDialsAVanishedPinnedNodeOnce has a node that answers no packet: it
+// is stopped, and its accept queue is full, so that the kernel drops new
+// connections.
+func TestCaddyDialsAVanishedPinnedNodeOnce(t *testing.T) {
+	t.Parallel()
 	const transport = "transport http {\nkeepalive off\ndial_timeout 1s\n}"
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--trace")
 	s := testbed.Site{Upstreams: testbed.Addresses(nodes)}
@@ -142,8 +145,8 @@ func TestCaddyGivesUpAPinnedNodeThatVanishedAfterOneDial(t *testing.T) {
 	assert.Less(t, took, 2*once, "it is dialed once")
 }
 
-// fillQueue makes connections to a stopped program until one more is not
-// accepted.
+// fillQueue opens connections to a stopped program until the kernel accepts no
+// more.
 func fillQueue(t *testing.T, address string) {
 	t.Helper()
 	for range 10_000 {

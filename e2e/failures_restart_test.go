@@ -11,15 +11,16 @@ import (
 	"github.com/eio-affinity/affinity/internal/testbed"
 )
 
-// What holds through a restart of Caddy is in the session IDs: those that it has
-// tagged are good, and those that it had learned are forgotten.
-func TestCaddyKnowsTaggedSessionsAfterARestart(t *testing.T) {
+// Tagged sessions hold through a restart of Caddy, because the tag is in the
+// session ID. Learned sessions are forgotten.
+func TestCaddyHoldsTaggedSessionsThroughARestart(t *testing.T) {
+	t.Parallel()
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--trace")
 	for _, tc := range []struct {
 		sid    string
 		signal syscall.Signal
 		before bool   // the second Caddy starts before the first ends
-		by     string // what a request's node is chosen by, afterwards
+		reason string // why the upstream of a request is chosen afterwards
 	}{
 		{"tag", syscall.SIGTERM, false, "tag"},
 		{"tag", syscall.SIGKILL, false, "tag"},
@@ -46,8 +47,8 @@ func TestCaddyKnowsTaggedSessionsAfterARestart(t *testing.T) {
 			unknown := 0
 			for e, node := range sessions {
 				r := e.Do(t, http.MethodPost, "3", nil)
-				assert.Equal(t, tc.by, r.Header.Get("X-By"))
-				if r.Header.Get("X-Node") == node { // by chance, when the session is lost
+				assert.Equal(t, tc.reason, r.Header.Get("X-Reason"))
+				if r.Header.Get("X-Node") == node { // by chance, if the session is lost
 					assert.Equal(t, http.StatusOK, r.StatusCode, r.Text)
 					continue
 				}
@@ -55,7 +56,7 @@ func TestCaddyKnowsTaggedSessionsAfterARestart(t *testing.T) {
 				assert.Equal(t, http.StatusBadRequest, r.StatusCode)
 				unknown++
 			}
-			if tc.by == "tag" {
+			if tc.reason == "tag" {
 				assert.Zero(t, unknown, "sessions lost")
 			} else {
 				assert.Positive(t, unknown, "sessions lost")
@@ -64,29 +65,30 @@ func TestCaddyKnowsTaggedSessionsAfterARestart(t *testing.T) {
 	}
 }
 
-// Stock clients give their session up when a request of theirs is refused, as it
-// is while nothing listens. All of them come back. Caddy waits at its exit for
-// the polls that wait at the nodes, which a ping ends here after a second.
-func TestCaddyBringsClientsBackAfterARestart(t *testing.T) {
+// Clients give up their session when a request is refused, as happens while
+// nothing listens. All of them reconnect. Before it exits, Caddy waits for the
+// polls that wait at the nodes, which a ping ends here after a second.
+func TestCaddyReconnectsClientsAfterARestart(t *testing.T) {
+	t.Parallel()
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--ping-interval", "1000")
 	endpoints, block := testbed.CaddyShorthand.Sites(t, testbed.Site{Upstreams: testbed.Addresses(nodes)})
 	first := testbed.StartCaddy(t, block, endpoints...)
-	var talking testbed.ClientGroups
+	var active testbed.ClientGroups
 	for _, transport := range testbed.Transports {
-		talking = append(talking, testbed.Clients{
+		active = append(active, testbed.Clients{
 			URL: endpoints[0].URL, Count: 30, Transports: transport, Messages: 2, MaxBytes: 2000, Mode: testbed.Continuous, Pause: 250, Reconnect: true,
 		}.Start(t))
 	}
-	for _, r := range talking {
+	for _, r := range active {
 		r.RequireReady(t)
 	}
 
 	first.Terminate(t, syscall.SIGTERM)
 	testbed.StartCaddyBesideAnother(t, block)
-	testbed.RequireSessions(t, nodes, talking.Count())
-	o := talking.Finish(t)
+	testbed.RequireSessions(t, nodes, active.Count())
+	o := active.Finish(t)
 	assert.Equal(t, o.Clients, o.Connected)
-	assert.Len(t, o.ReopenedAfter, o.Disconnects, "sessions opened anew")
+	assert.Len(t, o.ReopenedAfter, o.Disconnects, "sessions reopened")
 	o.AssertCorrect(t)
 	o.LogReconnects(t)
 }

@@ -13,16 +13,18 @@ import (
 	"github.com/eio-affinity/affinity/internal/testbed"
 )
 
-func TestCaddyChangesItsUpstreams(t *testing.T) {
+func TestCaddyHoldsSessionsWhenUpstreamsChange(t *testing.T) {
+	t.Parallel()
 	testUpstreamsChange(t, testbed.CaddyShorthand)
 }
 
-func TestTraefikChangesItsServers(t *testing.T) {
+func TestTraefikHoldsSessionsWhenServersChange(t *testing.T) {
+	t.Parallel()
 	testUpstreamsChange(t, testbed.TraefikPlugin)
 }
 
 // testUpstreamsChange adds a node to the config and removes another, while
-// clients talk.
+// clients send messages.
 func testUpstreamsChange(t *testing.T, h testbed.Reconfigurable) {
 	t.Helper()
 	const clients = 30
@@ -33,14 +35,14 @@ func testUpstreamsChange(t *testing.T, h testbed.Reconfigurable) {
 	sockets, polls := each, each
 	sockets.Transports, sockets.Mode, sockets.WantSetCookies = []string{"websocket"}, testbed.Continuous, f.CookiesFor(clients, []string{"websocket"})
 	polls.Transports, polls.Mode = []string{"polling"}, testbed.Commands
-	talking, listening := sockets.Start(t), polls.Start(t)
-	talking.RequireReady(t)
-	listening.RequireReady(t)
+	active, pollers := sockets.Start(t), polls.Start(t)
+	active.RequireReady(t)
+	pollers.RequireReady(t)
 	change := func(to []*testbed.Node) testbed.Result {
-		listening.Send(t, "round")
+		pollers.Send(t, "round")
 		serve(to)
-		listening.RequireDone(t, "round")
-		return listening.Do(t, "round")
+		pollers.RequireDone(t, "round")
+		return pollers.Do(t, "round")
 	}
 
 	o := change(nodes)
@@ -50,10 +52,10 @@ func testUpstreamsChange(t *testing.T, h testbed.Reconfigurable) {
 	change(nodes[1:])
 	assert.NotContains(t, newSessions(t, f), "a", "new sessions on the removed node")
 
-	assertOnlyPollingMoved(t, listening, talking)
+	assertOnlyPollingMoved(t, pollers, active)
 }
 
-// newSessions has some clients connect and say something, and returns where.
+// newSessions runs some clients and returns their number by node.
 func newSessions(t *testing.T, f testbed.Endpoint) map[string]int {
 	t.Helper()
 	o := testbed.Clients{URL: f.URL, Count: 12, Transports: []string{"polling"}, Messages: 2, MaxBytes: 2000}.Run(t)
@@ -61,13 +63,15 @@ func newSessions(t *testing.T, f testbed.Endpoint) map[string]int {
 	return o.PerNode
 }
 
-func TestCaddyFollowsTheAddressesOfAName(t *testing.T) {
+func TestCaddyFollowsDynamicAUpstreams(t *testing.T) {
+	t.Parallel()
 	testNodesAreFoundByName(t, func(resolver, port string) testbed.Caddy {
 		return caddyWithDynamicUpstreams("dynamic a {\nname " + testbed.NodesName + "\nport " + port + "\nrefresh 100ms\nresolvers " + resolver + "\nversions ipv4\n}")
 	})
 }
 
-func TestCaddyFollowsTheServicesOfAName(t *testing.T) {
+func TestCaddyFollowsDynamicSRVUpstreams(t *testing.T) {
+	t.Parallel()
 	testNodesAreFoundByName(t, func(resolver, _ string) testbed.Caddy {
 		return caddyWithDynamicUpstreams(
 			"dynamic srv "+testbed.NodesService+" {\nrefresh 100ms\nresolvers "+resolver+"\n}",
@@ -75,17 +79,17 @@ func TestCaddyFollowsTheServicesOfAName(t *testing.T) {
 	})
 }
 
-// caddyWithDynamicUpstreams is the socketio directive with upstreams that these lines of its
-// block find.
+// caddyWithDynamicUpstreams is the directive socketio with dynamic upstreams in
+// these lines of its block.
 func caddyWithDynamicUpstreams(lines ...string) testbed.Caddy {
 	return testbed.Caddy{Directive: func(string) string {
 		return "socketio {\n" + strings.Join(lines, "\n") + "\n}"
 	}}
 }
 
-// testNodesAreFoundByName has a name stand for other nodes while clients talk:
-// first for one more, then for one less, and in another order all the while.
-// The host asks again every 100 ms.
+// testNodesAreFoundByName changes the nodes of a name while clients send
+// messages: first it adds one, then it removes one. Each answer of the name
+// server has another order. Caddy resolves the name every 100 ms.
 func testNodesAreFoundByName(t *testing.T, over func(resolver, port string) testbed.Caddy) {
 	t.Helper()
 	const clients = 30
@@ -103,40 +107,40 @@ func testNodesAreFoundByName(t *testing.T, over func(resolver, port string) test
 	sockets, polls := each, each
 	sockets.Transports, sockets.Mode = []string{"websocket"}, testbed.Continuous
 	polls.Transports, polls.Mode = []string{"polling"}, testbed.Commands
-	talking, listening := sockets.Start(t), polls.Start(t)
-	talking.RequireReady(t)
-	listening.RequireReady(t)
+	active, pollers := sockets.Start(t), polls.Start(t)
+	active.RequireReady(t)
+	pollers.RequireReady(t)
 	bound := testbed.OpenSessionOn(t, f, "a")
 
 	names.SetNodes(nodes)
 	testbed.RequireEventually(t, "a new session on the new node", func() bool {
-		listening.Do(t, "round")
+		pollers.Do(t, "round")
 		e := testbed.NewEngine(t, f)
 		e.HandshakeBound(t)
 		return e.Connect(t) == "c"
 	})
-	o := listening.Do(t, "round")
+	o := pollers.Do(t, "round")
 	assert.Empty(t, o.Lost, "sessions lost to a new node, by node")
 
 	names.SetNodes(nodes[1:])
 	testbed.RequireEventually(t, "the end of a session on the removed node", func() bool {
-		listening.Do(t, "round")
+		pollers.Do(t, "round")
 		return bound.Do(t, http.MethodPost, `42["nobody listens"]`, nil).StatusCode == http.StatusBadRequest
 	})
-	listening.Do(t, "round")
+	pollers.Do(t, "round")
 
-	assertOnlyPollingMoved(t, listening, talking)
+	assertOnlyPollingMoved(t, pollers, active)
 }
 
-// assertOnlyPollingMoved ends two crowds from under which node a was taken away: those
-// who poll, and listen, had to leave it, and those on its sockets stayed.
-func assertOnlyPollingMoved(t *testing.T, listening, talking *testbed.RunningClients) {
+// assertOnlyPollingMoved ends clients whose node a was removed: those that poll
+// have lost their sessions on it, and those with WebSockets have kept theirs.
+func assertOnlyPollingMoved(t *testing.T, pollers, active *testbed.RunningClients) {
 	t.Helper()
-	o := listening.Finish(t)
+	o := pollers.Finish(t)
 	o.AssertOnlyLostOn(t, "a")
 	assert.NotContains(t, o.Reopened, "a")
 	o.LogReconnects(t)
-	o = talking.Finish(t)
+	o = active.Finish(t)
 	o.AssertHeld(t)
 	assert.Positive(t, o.PerNode["a"], "sockets of the removed node, of %v", o.PerNode)
 }

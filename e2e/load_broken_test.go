@@ -17,35 +17,36 @@ import (
 	"github.com/eio-affinity/affinity/internal/testbed"
 )
 
-func TestCaddyBearsBrokenHandshakes(t *testing.T) {
+func TestCaddyWithstandsBrokenHandshakes(t *testing.T) {
 	testBrokenHandshakes(t, testbed.CaddyShorthand.ExpectingErrors(testbed.BadGateway))
 }
 
-func TestTraefikBearsBrokenHandshakes(t *testing.T) {
+func TestTraefikWithstandsBrokenHandshakes(t *testing.T) {
 	testBrokenHandshakes(t, testbed.TraefikWithDebugAddress(t, nil))
 }
 
-// concurrentBroken is how many handshakes go wrong at the same time.
+// concurrentBroken is how many handshakes break at the same time.
 const concurrentBroken = 200
 
-// brokenHandshake is a way in which handshakes go wrong. Each side has a connection,
-// and is told when all of the handshakes have reached the node.
+// brokenHandshake is one way in which handshakes break. Each side has a
+// connection, and a channel that is closed when all of the handshakes have
+// reached the node.
 type brokenHandshake struct {
 	name   string
 	node   func(a testbed.FakeRequest, all <-chan struct{})
 	client func(conn *net.TCPConn, request string, all <-chan struct{}) (got string)
-	gets   string // the pattern of what the client gets. "TAG" stands for a tag
+	gets   string // a pattern of what the client receives, where "TAG" stands for a tag
 }
 
 const (
-	// getsBound is what a client gets that gets its session all the same, and
-	// getsHalf one that gets half of the node's answer, as the node said it.
+	// getsBound matches a complete response with a tagged session ID, and getsHalf
+	// half of the node's response, as the node sent it.
 	getsBound = `^HTTP/1\.1 200 OK\r\n(?s:.*)\r\n\r\n0\{"sid":"TAG\.[0-9]{20}".*\}$`
 	getsHalf  = `^HTTP/1\.1 200 OK\r\n(?s:.*)\r\n\r\n0\{"sid":"[0-9]{20}"[^}]*$`
 
 	getsBadRequest = `^HTTP/1\.1 400 Bad Request\r\n`
 	getsBadGateway = `^HTTP/1\.1 502 Bad Gateway\r\n`
-	getsClientLeft = `^HTTP/1\.1 499 ` // as both hosts say when the client has ended its half
+	getsClientLeft = `^HTTP/1\.1 499 ` // of both proxies, when the client has closed its half
 	getsNothing    = `^$`              // the client has left
 )
 
@@ -146,20 +147,21 @@ var brokenHandshakes = []brokenHandshake{
 	},
 }
 
-// sendAndRead has a client do as it should.
+// sendAndRead is a client that sends its request and reads the response.
 func sendAndRead(conn *net.TCPConn, request string, _ <-chan struct{}) string {
 	_, _ = io.WriteString(conn, request)
 	return readRest(conn)
 }
 
-// readRest returns what comes until the end, however that comes.
+// readRest returns what comes until the end of the connection, in whatever way
+// that ends.
 func readRest(conn net.Conn) string {
 	got, _ := io.ReadAll(conn)
 	return string(got)
 }
 
-// testBrokenHandshakes has handshakes go wrong, many at a time, in all the ways
-// that a network and either side know. Nothing of them stays in the proxy.
+// testBrokenHandshakes breaks many handshakes at a time, in all the ways in
+// which a network and either side can. The proxy keeps nothing of them.
 func testBrokenHandshakes(t *testing.T, h testbed.Proxy) {
 	t.Helper()
 	type attempt struct {
@@ -203,7 +205,7 @@ func testBrokenHandshakes(t *testing.T, h testbed.Proxy) {
 			clients.Wait()
 			if b.node == nil {
 				assert.Zero(t, now.reached.Load(), "handshakes that have reached the node")
-			} else { // a proxy may ask again where a node fails
+			} else { // a proxy may retry after a failure
 				assert.GreaterOrEqual(t, now.reached.Load(), int64(concurrentBroken), "handshakes that have reached the node")
 			}
 			testbed.RequireEventually(t, "the node has no handshakes any more", func() bool { return open.Load() == 0 })

@@ -16,25 +16,25 @@ import (
 	"github.com/eio-affinity/affinity/internal/testbed"
 )
 
-// endlessSize is how much a node answers to a handshake that never ends.
+// endlessSize is how many bytes a node answers to a handshake that never ends.
 const endlessSize = 1 << 30
 
-func TestCaddyBearsAnEndlessHandshake(t *testing.T) {
+func TestCaddyStreamsAnEndlessHandshake(t *testing.T) {
 	testEndlessHandshakes(t, testbed.CaddyShorthand)
 }
 
-func TestTraefikBearsAnEndlessHandshake(t *testing.T) {
+func TestTraefikStreamsAnEndlessHandshake(t *testing.T) {
 	testEndlessHandshakes(t, testbed.TraefikPlugin)
 }
 
 // testEndlessHandshakes has a node answer handshakes with a gigabyte that
-// begins as an open packet does. The client gets it as it comes, and the proxy
-// keeps next to nothing of it.
+// begins like an open packet. The proxy streams it to the client, and keeps
+// next to nothing of it.
 func testEndlessHandshakes(t *testing.T, h testbed.Proxy) {
 	t.Helper()
 	const head = "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=UTF-8\r\n"
 	begins := `0{"sid":"` + testbed.PlainSID + `","upgrades":["`
-	// The node goes on when the client has got half of what it has written.
+	// The node goes on when the client has received half of what it has written.
 	goOn := make(chan struct{})
 	s := testbed.StartAttack(t, h, testbed.Plain, testbed.StartFakeNode(t, func(a testbed.FakeRequest) bool {
 		if !a.IsHandshake() {
@@ -74,10 +74,10 @@ func testEndlessHandshakes(t *testing.T, h testbed.Proxy) {
 			require.NoError(t, err)
 			defer func() { _ = resp.Body.Close() }()
 
-			first := make([]byte, 1<<19) // Traefik may keep the last few KB for a while
+			first := make([]byte, 1<<19) // Traefik may hold back the last few KB
 			_, err = io.ReadFull(resp.Body, first)
 			require.NoError(t, err)
-			assert.Equal(t, begins, string(first[:len(begins)]), "it cannot be bound any more")
+			assert.Equal(t, begins, string(first[:len(begins)]), "it is too late to add a tag")
 			select {
 			case goOn <- struct{}{}:
 			case <-time.After(testbed.Timeout):

@@ -15,22 +15,22 @@ import (
 // fewSessions is the size of a table of learned sessions that overflows.
 const fewSessions = 300
 
-// How many handshakes a wave has, as make flood says: a multiple of 500. By
-// default they are few.
+// These environment variables have the number of handshakes in a wave, a multiple of
+// 500. make flood sets them. By default there are few.
 const (
 	floodTagged  = "FLOOD_TAGGED"
 	floodLearned = "FLOOD_LEARNED"
 )
 
-// shortLived is at the end of the target of a handshake whose session lives for two
-// milliseconds without a sign of life.
+// shortLived is the suffix of the target of a handshake whose session expires
+// after two milliseconds without a request.
 const shortLived = "short"
 
-func TestCaddyBearsAFloodOfHandshakes(t *testing.T) {
+func TestCaddyWithstandsAFloodOfHandshakes(t *testing.T) {
 	t.Run("with room for few sessions", func(t *testing.T) {
 		h := caddyForFlood()
 		h.GlobalOptions = fmt.Sprintf("affinity {\nmax_sessions %d\n}", fewSessions)
-		// Those beside it are learned too: each site has its share of the table.
+		// The sessions of the other site are learned too: each site has its own table.
 		testFloodOfMany(t, h, testbed.SocketIO2, "raise max_sessions")
 	})
 	t.Run("with room for all sessions", func(t *testing.T) {
@@ -38,7 +38,8 @@ func TestCaddyBearsAFloodOfHandshakes(t *testing.T) {
 	})
 }
 
-// testFloodOfMany floods a small table, beside sessions that it does not drop.
+// testFloodOfMany overflows a small table, beside sessions of another site that
+// it does not drop.
 func testFloodOfMany(t *testing.T, h testbed.Proxy, like testbed.Variant, warning string) {
 	t.Helper()
 	s := testbed.StartAttack(t, h, like, startFlooded(t))
@@ -46,32 +47,32 @@ func testFloodOfMany(t *testing.T, h testbed.Proxy, like testbed.Variant, warnin
 	bearWaves(t, s, "3", "", testbed.FromEnvironment(t, floodLearned, 4000))
 	assertLearned(t, s, s.Handshakes(t, "3", "", 1000), fewSessions)
 	s.AssertBystandersUnharmed(t)
-	assert.Contains(t, s.Program.Log.String(), warning)
+	assert.Contains(t, s.Program.Output.String(), warning)
 }
 
-// testFloodOfAll floods the table that there is by default, beside sessions that
-// are in it too.
+// testFloodOfAll fills the table of the default size, beside sessions of
+// another site that are in a table too.
 func testFloodOfAll(t *testing.T, h testbed.Proxy, warning string) {
 	t.Helper()
 	s := testbed.StartAttack(t, h, testbed.SocketIO2, startFlooded(t))
 	bearWaves(t, s, "3", shortLived, testbed.FromEnvironment(t, floodLearned, 4000))
 	assertLearned(t, s, s.Handshakes(t, "3", "", 1000), core.DefaultMaxSessions)
 	s.AssertBystandersUnharmed(t)
-	assert.NotContains(t, s.Program.Log.String(), warning)
+	assert.NotContains(t, s.Program.Output.String(), warning)
 }
 
-// caddyForFlood says in each reply what its node was chosen by.
+// caddyForFlood says in each reply why its upstream was chosen.
 func caddyForFlood() testbed.Caddy {
 	h := testbed.CaddyShowingReason()
 	h.SetsCookie = false
 	return h
 }
 
-func TestTraefikBearsAFloodOfHandshakes(t *testing.T) {
+func TestTraefikWithstandsAFloodOfHandshakes(t *testing.T) {
 	t.Run("with room for few sessions", func(t *testing.T) {
 		h := testbed.TraefikWithDebugAddress(t, object{"maxSessions": fewSessions})
 		h.ExpectedErrors = []string{"raise maxSessions"}
-		// Those beside it are tagged, as all sites share the middleware's table.
+		// The sessions of the other site are tagged, as all sites share one table.
 		testFloodOfMany(t, h, testbed.Plain, "raise maxSessions")
 	})
 	t.Run("with room for all sessions", func(t *testing.T) {
@@ -79,10 +80,9 @@ func TestTraefikBearsAFloodOfHandshakes(t *testing.T) {
 	})
 }
 
-// bearWaves opens so many sessions as fast as the host lets it, and drops them,
-// three times. The last time leaves nothing behind, or less of each handshake
-// than half of its session ID, which is long: what the bystanders need comes and goes, and
-// what stays does not go.
+// bearWaves opens this many sessions as fast as the proxy lets it and abandons
+// them, three times. The third wave must leave behind less than half of each
+// session ID, which is long: what a proxy keeps of each session would be more.
 func bearWaves(t *testing.T, s *testbed.Attack, version, lifetime string, handshakes int) {
 	t.Helper()
 	s.Handshakes(t, version, lifetime, handshakes)
@@ -101,15 +101,15 @@ func bearWaves(t *testing.T, s *testbed.Attack, version, lifetime string, handsh
 	assert.Less(t, has.Peak, had.Peak+had.Peak/2, "memory after one more wave")
 }
 
-// requireNoConnections waits until the host has closed its connections to the
+// requireNoConnections waits until the proxy has closed its connections to the
 // fake nodes, each of which has buffers.
 func requireNoConnections(t *testing.T) {
 	t.Helper()
-	testbed.RequireEventually(t, "the host has no connection to the fake nodes", func() bool { return testbed.FakeConnections.Load() == 0 })
+	testbed.RequireEventually(t, "the proxy has no connection to the fake nodes", func() bool { return testbed.FakeConnections.Load() == 0 })
 }
 
-// assertLearned checks that of these sessions a host that has to remember them
-// remembers as many as it may.
+// assertLearned checks that the proxy has learned as many of these sessions as
+// it may.
 func assertLearned(t *testing.T, s *testbed.Attack, sids []string, most int) {
 	t.Helper()
 	learned := 0
@@ -118,8 +118,8 @@ func assertLearned(t *testing.T, s *testbed.Attack, sids []string, most int) {
 	for _, sid := range sids {
 		e.SID = sid
 		r := e.Do(t, http.MethodPost, "", nil)
-		// Caddy says so, and Traefik gives the node the cookie.
-		if r.Header.Get("X-By") == "learned" || strings.HasPrefix(r.Header.Get("X-Cookie"), testbed.InnerCookie+"=") {
+		// Caddy adds the header, and Traefik sends the node the cookie.
+		if r.Header.Get("X-Reason") == "learned" || strings.HasPrefix(r.Header.Get("X-Cookie"), testbed.InnerCookie+"=") {
 			learned++
 		}
 	}
@@ -128,8 +128,8 @@ func assertLearned(t *testing.T, s *testbed.Attack, sids []string, most int) {
 	assert.Greater(t, learned, most*9/10, "sessions that are remembered")
 }
 
-// startFlooded starts a node that opens sessions at once, and answers all else
-// with the cookies that it was asked with.
+// startFlooded starts a node that opens sessions at once, and answers any other
+// request with its cookies.
 func startFlooded(t *testing.T) (address string) {
 	t.Helper()
 	return testbed.StartFakeNode(t, func(a testbed.FakeRequest) bool {
@@ -149,11 +149,11 @@ func startFlooded(t *testing.T) (address string) {
 	})
 }
 
-// longSID is how many characters the session IDs of a flood have at least. Whoever
-// remembers one needs so many bytes for it.
+// longSID is the least number of characters in the session IDs of a flood. A
+// proxy that keeps a session needs as many bytes for it.
 const longSID = 200
 
-// withLongSID makes the session ID of an open packet a long one.
+// withLongSID makes the session ID of an open packet longer.
 func withLongSID(packet string) string {
 	const field = `{"sid":"`
 	return strings.Replace(packet, field, field+strings.Repeat("0", longSID-20), 1)

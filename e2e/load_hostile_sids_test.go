@@ -13,25 +13,25 @@ import (
 	"github.com/eio-affinity/affinity/internal/testbed"
 )
 
-func TestCaddyBearsHostileSids(t *testing.T) {
+func TestCaddyWithstandsHostileSessionIDs(t *testing.T) {
 	testHostileSids(t, testbed.CaddySettingCookie("cookie"), 16<<10)
 }
 
-func TestTraefikBearsHostileSids(t *testing.T) {
+func TestTraefikWithstandsHostileSessionIDs(t *testing.T) {
 	testHostileSids(t, testbed.TraefikWithDebugAddress(t, object{"exposeCookie": true}), 1<<20)
 }
 
-// hostileSids are what a client may put where its session ID belongs, byte for
-// byte. "T" stands for a tag of the fake node, and so for what is taken off, and
-// "AAAAAAAAAAA" for one that no node has; "N" is what is left of that.
+// hostileSids are values of a client in the place of its session ID, byte for byte.
+// "T" stands for a tag of the fake node, which the proxy strips, and "AAAAAAAAAAA"
+// for one that no node has; "N" is what is left of that.
 var hostileSids = []struct {
 	name, sid string
-	arrives   string // as which session ID, unless the host refuses it
-	refused   bool   // by the host, for what it is: with 400
+	arrives   string // what reaches the node, unless the proxy refuses it
+	refused   bool   // by the proxy, with 400
 }{
 	{name: "no tag", sid: testbed.PlainSID, arrives: testbed.PlainSID},
 	{name: "a tag", sid: "T." + testbed.PlainSID, arrives: testbed.PlainSID},
-	{name: "a tag of nobody", sid: "AAAAAAAAAAA." + testbed.PlainSID, arrives: "N" + testbed.PlainSID},
+	{name: "an unknown tag", sid: "AAAAAAAAAAA." + testbed.PlainSID, arrives: "N" + testbed.PlainSID},
 	{name: "two tags", sid: "T.T." + testbed.PlainSID, arrives: "T." + testbed.PlainSID},
 	{name: "a tag alone", sid: "T.", arrives: "T."},
 	{name: "a tag of 4 KB", sid: strings.Repeat("A", 4<<10) + ".a", arrives: strings.Repeat("A", 4<<10) + ".a"},
@@ -62,10 +62,10 @@ var hostileSids = []struct {
 	{name: "NUL", sid: "T.a\x00b", refused: true},
 }
 
-// hostileCookies are what a client may put where its cookie belongs.
+// hostileCookies are values of a client in the place of its cookie.
 var hostileCookies = []struct {
 	cookie  string
-	refused bool // by the host, for what it is: with 400
+	refused bool // by the proxy, with 400
 }{
 	{"T\rX-Injected: yes", true},
 	{"T\x00", true},
@@ -79,12 +79,11 @@ var hostileCookies = []struct {
 	{strings.Repeat("; "+testbed.InnerCookie+"=T", 100<<10), false},
 }
 
-// testHostileSids has clients write what no stock client does, beside clients
-// that are to notice nothing. What reaches a node is one request with the path
-// and the headers that it had.
-//
-// In front of a body the host takes so many bytes, and up to 4 KiB more. What is
-// longer it refuses with 431.
+// testHostileSids sends what no stock client sends, beside clients of another
+// site that must not be harmed. Each request that reaches a node is a single
+// one, with its own path and headers.
+// The proxy accepts this many bytes before a body, and up to 4 KiB more. It
+// answers 431 to more.
 func testHostileSids(t *testing.T, h testbed.Proxy, takes int) {
 	t.Helper()
 	var mu sync.Mutex
@@ -101,21 +100,21 @@ func testHostileSids(t *testing.T, h testbed.Proxy, takes int) {
 		return true
 	}))
 	tag := testbed.TagOf(t, s.Endpoint)
-	nobody := strings.Repeat("0", len(tag))
+	unknown := strings.Repeat("0", len(tag))
 	left := ""
 	if s.KnowsTags {
-		left = nobody + "."
+		left = unknown + "."
 	}
-	tags := strings.NewReplacer("T", tag, "AAAAAAAAAAA", nobody, "N", left)
-	// send writes a request, which may be refused for what it is, and returns the
-	// targets with which it arrived.
+	tags := strings.NewReplacer("T", tag, "AAAAAAAAAAA", unknown, "N", left)
+	// send sends a request, which the proxy may have to refuse, and returns the targets
+	// of the requests that the node received.
 	send := func(t *testing.T, target, cookie string, refused bool) (targets []string) {
 		t.Helper()
 		mu.Lock()
 		heads = nil
 		mu.Unlock()
 		request := "GET " + target + " HTTP/1.1\r\nHost: " + s.Address() + "\r\nConnection: close\r\n" + cookie + "\r\n"
-		said := s.SendRaw(t, request)
+		reply := s.SendRaw(t, request)
 		mu.Lock()
 		defer mu.Unlock()
 		for _, head := range heads {
@@ -128,8 +127,8 @@ func testHostileSids(t *testing.T, h testbed.Proxy, takes int) {
 		} else if len(request) > takes+4<<10 {
 			status, arrived = "431 Request Header Fields Too Large", 0
 		}
-		assert.True(t, strings.HasPrefix(said, "HTTP/1.1 "+status+"\r\n"), "%d bytes: the host says %.200q, not %s", len(request), said, status)
-		assert.Equal(t, arrived, strings.Count(said, "it arrived"), "the host says %.200q", said)
+		assert.True(t, strings.HasPrefix(reply, "HTTP/1.1 "+status+"\r\n"), "%d bytes: the proxy answers %.200q, not %s", len(request), reply, status)
+		assert.Equal(t, arrived, strings.Count(reply, "it arrived"), "the proxy answers %.200q", reply)
 		assert.Len(t, heads, arrived, "requests at the node")
 		return targets
 	}
@@ -137,8 +136,8 @@ func testHostileSids(t *testing.T, h testbed.Proxy, takes int) {
 	const query = "/socket.io/?EIO=4&transport=polling&sid="
 	for _, tc := range hostileSids {
 		t.Run("as a sid: "+tc.name, func(t *testing.T) {
-			// A tag has no dot, and nothing else here begins with T. The sids of
-			// Engine.IO 3 have none, and arrive as they are.
+			// A tag has no dot, and nothing else here begins with T. Session IDs of
+			// Engine.IO 3 have no tag, and are left alone.
 			for query, arrives := range map[string]string{query: tc.arrives, strings.Replace(query, "4", "3", 1): tc.sid} {
 				want := query + tags.Replace(arrives)
 				for _, target := range send(t, query+tags.Replace(tc.sid), "", tc.refused) {
@@ -183,11 +182,12 @@ func assertWhole(t *testing.T, head string) {
 	}
 }
 
-// knownHeader matches the names of what a request may carry that a client sent
-// with no other header than Host, Connection and Cookie.
+// knownHeader matches the names of the headers of a request that a client sent
+// with Host, Connection and Cookie only.
 var knownHeader = regexp.MustCompile(`^(?:Host|User-Agent|Cookie|Via|Accept-Encoding|Connection|X-Real-Ip|X-Forwarded-(?:For|Host|Port|Proto|Server))$`)
 
-// testTagOfAnotherNode takes a session to all nodes but its own.
+// testTagOfAnotherNode sends requests of a session with the tags of all nodes
+// but its own.
 func testTagOfAnotherNode(t *testing.T, f testbed.Endpoint) {
 	t.Helper()
 	byNode := map[string]*testbed.Engine{}

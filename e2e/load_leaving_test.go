@@ -16,28 +16,28 @@ import (
 	"github.com/eio-affinity/affinity/internal/testbed"
 )
 
-func TestCaddyTakesNoNodeForDeadThatClientsLeave(t *testing.T) {
+func TestCaddyDoesNotBlameANodeWhenClientsLeave(t *testing.T) {
 	testClientsLeave(t, testbed.CaddyShorthand)
 }
 
-func TestTraefikTakesNoNodeForDeadThatClientsLeave(t *testing.T) {
+func TestTraefikDoesNotBlameANodeWhenClientsLeave(t *testing.T) {
 	testClientsLeave(t, testbed.TraefikPlugin)
 }
 
 // testClientsLeave has thousands of clients leave in the middle of a handshake,
-// all those of one node. That is no fault of the node's, which gets its part of
-// the new sessions meanwhile.
+// all of them on one node. The proxy must not count that as a failure of the
+// node, which goes on getting its share of new sessions.
 func testClientsLeave(t *testing.T, h testbed.Proxy) {
 	t.Helper()
 	const waves, leaving, staying = 20, 100, 30
-	var reached sync.Map // for each client that leaves: whether a mute node has it
+	var reached sync.Map // by client that leaves: a channel that gets whether the mute node has it
 	startNode := func(name string, mute bool) string {
 		return testbed.StartFakeNode(t, func(a testbed.FakeRequest) bool {
 			query, _ := url.ParseQuery(a.Target())
 			client, leaves := reached.Load(query.Get("t"))
 			if !leaves || !mute {
 				a.Reply(testbed.OpenPacket(), "X-Node: "+name)
-			} else if strings.HasSuffix(query.Get("t"), "0") { // some have the half of it
+			} else if strings.HasSuffix(query.Get("t"), "0") { // some get half of a response
 				_, _ = io.WriteString(a, testbed.HalfHandshakeResponse())
 			}
 			if leaves {

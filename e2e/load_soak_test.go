@@ -10,7 +10,8 @@ import (
 	"github.com/eio-affinity/affinity/internal/testbed"
 )
 
-// How long and hard to soak, as make soak says. By default it is a short one.
+// These environment variables set the size of the test. make soak sets them. By default
+// it is small.
 const (
 	soakSessions = "SOAK_SESSIONS" // how many sessions are open at once
 	soakMinutes  = "SOAK_MINUTES"  // for how long they talk
@@ -24,9 +25,9 @@ func TestTraefikHoldsManySessionsForLong(t *testing.T) {
 	testSoak(t, testbed.TraefikWithDebugAddress(t, nil))
 }
 
-// testSoak has many real sessions open at once, over all transports, and has
-// each say something again and again. None is lost, and the proxy needs no more
-// memory in the end than in the middle.
+// testSoak has many real sessions open at once, over all transports, each of
+// which sends messages again and again. None is lost, and the proxy needs no
+// more memory in the end than in the middle.
 func testSoak(t *testing.T, h testbed.Proxy) {
 	t.Helper()
 	const fewRounds, pace = 6, 3 * time.Second
@@ -54,7 +55,7 @@ func testSoak(t *testing.T, h testbed.Proxy) {
 		r.RequireReady(t)
 	}
 
-	// round has everybody say something, and notes the proxy's memory.
+	// round has every client send a message, and records the proxy's memory.
 	var resident []int
 	round := func() {
 		start := time.Now()

@@ -13,7 +13,7 @@ import (
 	"github.com/eio-affinity/affinity/internal/testbed"
 )
 
-func TestCaddyGivesItsCookieOnTheWire(t *testing.T) {
+func TestCaddySetsItsCookie(t *testing.T) {
 	for _, s := range []testbed.Variant{testbed.Plain, testbed.SocketIO2} {
 		t.Run(s.Name, func(t *testing.T) {
 			nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, append([]string{"--trace"}, s.Flags...)...)
@@ -25,16 +25,15 @@ func TestCaddyGivesItsCookieOnTheWire(t *testing.T) {
 
 			opened := e.Do(t, http.MethodGet, "", nil)
 			assert.Equal(t, http.StatusOK, opened.StatusCode)
-			assert.Equal(t, "new", opened.Header.Get("X-By"))
+			assert.Equal(t, "new", opened.Header.Get("X-Reason"))
 			assert.Regexp(t, "^(private|no-store)$", opened.Header.Get("Cache-Control"))
 			mine := testbed.ProxyCookie(t, opened)
 
-			// Who comes back with it, for a new session, comes back to the same
-			// node, and is given no other.
+			// A new session with it is on the same node, and sets no other.
 			for range 9 {
 				again := e.Do(t, http.MethodGet, "", http.Header{"Cookie": {"a=1; " + mine + "; b=2"}})
 				assert.Equal(t, http.StatusOK, again.StatusCode)
-				assert.Equal(t, "cookie", again.Header.Get("X-By"))
+				assert.Equal(t, "cookie", again.Header.Get("X-Reason"))
 				assert.Equal(t, opened.Header.Get("X-Node"), again.Header.Get("X-Node"))
 				assert.Equal(t, "a=1; b=2", again.Header.Get("X-Cookie"))
 				assert.Empty(t, testbed.CookiesNamed(again, testbed.InnerCookie))
@@ -43,18 +42,18 @@ func TestCaddyGivesItsCookieOnTheWire(t *testing.T) {
 	}
 }
 
-func TestCaddyGivesOneCookieWhenTheFirstNodeItTriesIsDead(t *testing.T) {
+func TestCaddySetsOneCookieAfterARetry(t *testing.T) {
 	nodes := testbed.StartNodes(t, []string{"a"}, "--trace")
 	h := testbed.CaddyShowingReason("cookie", "fallback first")
 	f := h.Serve(t, testbed.Site{Upstreams: append([]string{testbed.FreeAddress(t)}, testbed.Addresses(nodes)...)})[0]
 
 	opened := testbed.NewEngine(t, f).HandshakeBound(t)
 	again := testbed.NewEngine(t, f).Do(t, http.MethodGet, "", http.Header{"Cookie": {testbed.ProxyCookie(t, opened)}})
-	assert.Equal(t, "cookie", again.Header.Get("X-By"))
+	assert.Equal(t, "cookie", again.Header.Get("X-Reason"))
 	assert.Empty(t, again.Header.Values("Set-Cookie"))
 }
 
-func TestCaddyGivesAnotherCookieWhenTheNodeIsDead(t *testing.T) {
+func TestCaddyReplacesTheCookieOfADeadNode(t *testing.T) {
 	nodes := testbed.StartNodes(t, []string{"a", "b"}, "--trace")
 	// A request on a connection that the node is closing would not be retried.
 	f := testbed.CaddyShowingReason("cookie", "fail_duration 10m", "transport http {\nkeepalive off\n}").Serve(t, testbed.Site{Upstreams: testbed.Addresses(nodes)})[0]
@@ -69,36 +68,36 @@ func TestCaddyGivesAnotherCookieWhenTheNodeIsDead(t *testing.T) {
 
 	again := testbed.NewEngine(t, f).Do(t, http.MethodGet, "", http.Header{"Cookie": {mine}})
 	assert.Equal(t, http.StatusOK, again.StatusCode)
-	assert.Equal(t, "new", again.Header.Get("X-By"))
+	assert.Equal(t, "new", again.Header.Get("X-Reason"))
 	assert.NotEqual(t, mine, testbed.ProxyCookie(t, again))
 
-	// The session is lost, which is no reason to be given a cookie.
+	// The session is lost, which sets no cookie.
 	lost := e.Do(t, http.MethodGet, "", http.Header{"Cookie": {mine}})
 	assert.Equal(t, http.StatusBadRequest, lost.StatusCode)
-	assert.Equal(t, "upstream_unhealthy", lost.Header.Get("X-By"))
+	assert.Equal(t, "upstream_unhealthy", lost.Header.Get("X-Reason"))
 	assert.Empty(t, lost.Header.Values("Set-Cookie"))
 }
 
-func TestCaddyTakesItsCookieOutOfTheRequest(t *testing.T) {
+func TestCaddyRemovesItsCookieFromRequests(t *testing.T) {
 	f := testbed.CaddyShowingReason("cookie").Serve(t, testbed.Site{Upstreams: []string{testbed.StartMirror(t)}})[0]
 	tag := testbed.TagOf(t, f)
 	mine := testbed.InnerCookie + "=" + tag
 	testCookiesArrive(t, f, []cookieCase{
 		{"the cookie", []string{mine}, "cookie", nil},
 		{"the cookie among others", []string{`a="1 2";  b;` + mine + ` ;c=ü=; d`}, "cookie", []string{`a="1 2";  b;c=ü=; d`}},
-		{"the cookie in front", []string{mine + ";a=1"}, "cookie", []string{"a=1"}},
+		{"the cookie first", []string{mine + ";a=1"}, "cookie", []string{"a=1"}},
 		{"none", nil, "new", nil},
-		{"one of nobody", []string{"a=1; " + testbed.InnerCookie + "=AAAAAAAAAAA; b=2"}, "new", []string{"a=1; b=2"}},
+		{"one with an unknown tag", []string{"a=1; " + testbed.InnerCookie + "=AAAAAAAAAAA; b=2"}, "new", []string{"a=1; b=2"}},
 		{"one that is too long", []string{"a=1; " + testbed.InnerCookie + "=" + strings.Repeat("A", 4000)}, "new", []string{"a=1"}},
-		{"one of somebody else", []string{testbed.InnerCookie + "=s%3A1.~!; a=1"}, "new", []string{"a=1"}},
+		{"one of another program", []string{testbed.InnerCookie + "=s%3A1.~!; a=1"}, "new", []string{"a=1"}},
 		{"the cookie twice", []string{mine + "; a=1; " + mine}, "new", []string{"a=1"}},
 		{"the cookie in two headers", []string{mine + "; a=1", "b=2; " + mine}, "new", []string{"a=1", "b=2"}},
 		{"the cookie in the second of two headers", []string{"a=1", mine}, "new", []string{"a=1"}},
-		{"another with its name in its own", []string{"my_" + mine + "; " + testbed.InnerCookie + "2=" + tag}, "new", []string{"my_" + mine + "; " + testbed.InnerCookie + "2=" + tag}},
+		{"one whose name contains its name", []string{"my_" + mine + "; " + testbed.InnerCookie + "2=" + tag}, "new", []string{"my_" + mine + "; " + testbed.InnerCookie + "2=" + tag}},
 	})
 }
 
-func TestCaddyTakesThePrefixOutOfTheRequest(t *testing.T) {
+func TestCaddyRemovesThePrefixFromRequests(t *testing.T) {
 	h := testbed.CaddyShowingReason("cookie " + nodeCookie + " {\nmode prefix\n}")
 	f := h.Serve(t, testbed.Site{Upstreams: []string{testbed.StartMirror(t)}})[0]
 	tag := testbed.TagOf(t, f)
@@ -106,27 +105,28 @@ func TestCaddyTakesThePrefixOutOfTheRequest(t *testing.T) {
 	testCookiesArrive(t, f, []cookieCase{
 		{"the cookie", []string{mine + "abc"}, "cookie", []string{"io=abc"}},
 		{"the cookie among others", []string{`a="1 2";  b;` + mine + `abc ;c=ü=; d`}, "cookie", []string{`a="1 2";  b;io=abc ;c=ü=; d`}},
-		{"the cookie with a mark of its own", []string{mine + "a~b"}, "cookie", []string{"io=a~b"}},
+		{"the cookie with a tilde in its value", []string{mine + "a~b"}, "cookie", []string{"io=a~b"}},
 		{"none", nil, "new", nil},
 		{"one that the node set without the proxy", []string{"a=1; io=abc"}, "new", []string{"a=1; io=abc"}},
-		{"one of nobody", []string{"a=1; io=AAAAAAAAAAA~abc"}, "new", []string{"a=1; io=abc"}},
+		{"one with an unknown tag", []string{"a=1; io=AAAAAAAAAAA~abc"}, "new", []string{"a=1; io=abc"}},
 		{"one that is too long", []string{"a=1; io=" + strings.Repeat("A", 4000) + "~abc"}, "new", []string{"a=1; io=" + strings.Repeat("A", 4000) + "~abc"}},
-		{"one of somebody else", []string{"io=s%3A1.~!; a=1"}, "new", []string{"io=s%3A1.~!; a=1"}},
+		{"one of another program", []string{"io=s%3A1.~!; a=1"}, "new", []string{"io=s%3A1.~!; a=1"}},
 		{"the cookie twice", []string{mine + "abc; a=1; " + mine + "def"}, "new", []string{"io=abc; a=1; io=def"}},
-		{"another with its name in its own", []string{"my" + mine + "abc; a=" + mine}, "new", []string{"my" + mine + "abc; a=" + mine}},
+		{"one whose name contains its name", []string{"my" + mine + "abc; a=" + mine}, "new", []string{"my" + mine + "abc; a=" + mine}},
 	})
 }
 
-// cookieCase is what the headers Cookie of a request do.
+// cookieCase is the Cookie headers of a request and the result.
 type cookieCase struct {
 	name    string
 	sent    []string
-	reason  string // what the node is chosen by
+	reason  string // why the upstream is chosen
 	arrives []string
 }
 
-// testCookiesArrive checks what becomes of the cookies of requests that open no
-// session, so that the mirror behind the front tells.
+// testCookiesArrive checks which cookies of a request reach the node. The
+// requests open no session, so that the mirror behind the endpoint answers with
+// them.
 func testCookiesArrive(t *testing.T, f testbed.Endpoint, cases []cookieCase) {
 	t.Helper()
 	e := testbed.NewEngine(t, f)
@@ -136,15 +136,15 @@ func testCookiesArrive(t *testing.T, f testbed.Endpoint, cases []cookieCase) {
 			var got testbed.MirroredRequest
 			require.NoError(t, json.Unmarshal([]byte(r.Text), &got), "reading %q", r.Text)
 			assert.Equal(t, tc.arrives, got.Cookies)
-			assert.Equal(t, tc.reason, r.Header.Get("X-By"))
+			assert.Equal(t, tc.reason, r.Header.Get("X-Reason"))
 		})
 	}
 }
 
-func TestCaddyPrefixesTheCookieOfTheNodesOnTheWire(t *testing.T) {
+func TestCaddyPrefixesTheCookieOfTheNodes(t *testing.T) {
 	for _, tc := range []struct {
 		nodes         testbed.Variant
-		flag          string // that makes them set the cookie
+		flag          string // with which they set the cookie
 		version, ping string
 	}{
 		{testbed.Plain, "--cookie", "4", "3"},

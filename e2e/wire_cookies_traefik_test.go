@@ -11,15 +11,16 @@ import (
 	"github.com/eio-affinity/affinity/internal/testbed"
 )
 
-// Not even where Traefik chooses another server than the session's, and so sets
-// its cookie: on a request of a session whose server is gone.
+// This includes replies for which Traefik chooses another server than the
+// session's, and so sets its cookie: those to requests of a session whose
+// server is gone.
 func TestTraefikSetsNoCookieOnRepliesToEngineIO(t *testing.T) {
 	for _, chain := range [][]string{{testbed.PluginMiddleware}, {testbed.PluginMiddleware, testbed.RetryMiddleware}, {testbed.RetryMiddleware, testbed.PluginMiddleware}} {
 		t.Run(strings.Join(chain, " before "), func(t *testing.T) {
 			nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--trace", "--cors")
 			h := testbed.Traefik{Chain: chain, HealthCheck: true}
 			f := h.Serve(t, testbed.Site{Upstreams: testbed.Addresses(nodes)})[0]
-			pageCookie(t, f) // which shows that Traefik does set it
+			pageCookie(t, f) // Traefik does set it elsewhere
 
 			e := testbed.OpenSessionOn(t, f, "a")
 			preflight := http.Header{"Origin": {"https://app.example"}, "Access-Control-Request-Method": {"POST"}}
@@ -53,7 +54,7 @@ func TestTraefikSetsNoCookieOnRepliesToEngineIO(t *testing.T) {
 	}
 }
 
-// One of two upstreams is dead, and gets every other handshake.
+// One of two servers is dead, and gets every other handshake.
 func TestTraefikSetsNoCookieOnHandshakesThatFail(t *testing.T) {
 	nodes := testbed.StartNodes(t, []string{"a"})
 	for _, expose := range []bool{false, true} {
@@ -76,7 +77,7 @@ func TestTraefikSetsNoCookieOnHandshakesThatFail(t *testing.T) {
 	}
 }
 
-// pageCookie is the cookie that Traefik sets on a page.
+// pageCookie returns the cookie that Traefik sets on a page.
 func pageCookie(t *testing.T, f testbed.Endpoint) string {
 	t.Helper()
 	resp, err := f.Get("/health")
@@ -84,7 +85,7 @@ func pageCookie(t *testing.T, f testbed.Endpoint) string {
 	return testbed.ProxyCookie(t, testbed.Reply{Response: resp})
 }
 
-func TestTraefikTakesNoCookieFromAHandshake(t *testing.T) {
+func TestTraefikIgnoresTheCookieOfAHandshake(t *testing.T) {
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--trace")
 	dead := testbed.FreeAddress(t)
 	h := testbed.Traefik{Chain: []string{testbed.RetryMiddleware, testbed.PluginMiddleware}}
@@ -116,8 +117,8 @@ func TestTraefikTakesNoCookieFromAHandshake(t *testing.T) {
 	})
 }
 
-// With exposeCookie, clients are to come back by their cookie. They come back to
-// a dead server too until the health check has found out.
+// With exposeCookie, clients return to their server by cookie, and to a dead
+// one too until its health check fails.
 func TestTraefikAvoidsTheServerOfAnExposedCookieOnceItsHealthCheckFails(t *testing.T) {
 	nodes := testbed.StartNodes(t, []string{"a", "b"}, "--trace")
 	h := testbed.TraefikWith(object{"exposeCookie": true})
@@ -134,7 +135,7 @@ func TestTraefikAvoidsTheServerOfAnExposedCookieOnceItsHealthCheckFails(t *testi
 	assert.Equal(t, testbed.StickyCookieOf(nodes[1].Addr), testbed.ProxyCookie(t, r))
 }
 
-func TestTraefikLeavesItsCookieToTheClientWhenTold(t *testing.T) {
+func TestTraefikSetsItsCookieWithExposeCookie(t *testing.T) {
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"})
 	f := testbed.TraefikWith(object{"exposeCookie": true}).Serve(t, testbed.Site{Upstreams: testbed.Addresses(nodes)})[0]
 
@@ -144,7 +145,7 @@ func TestTraefikLeavesItsCookieToTheClientWhenTold(t *testing.T) {
 	assert.Equal(t, []string{testbed.InnerCookie + "=" + tag + "; Path=/"}, r.Header.Values("Set-Cookie"))
 	assert.Empty(t, e.Post(t, "40").Header.Values("Set-Cookie"), "the next request has the cookie from the sid")
 
-	// Who comes back with it, for a new session, comes back to the same node.
+	// A new session with it is on the same server.
 	for range 9 {
 		again := testbed.NewEngine(t, f).Do(t, http.MethodGet, "", http.Header{"Cookie": {testbed.InnerCookie + "=" + tag}})
 		assert.Contains(t, again.Text, `"sid":"`+tag+".")
@@ -152,9 +153,9 @@ func TestTraefikLeavesItsCookieToTheClientWhenTold(t *testing.T) {
 	}
 }
 
-// A cookie of the node that was tried first and is dead would bring the client
-// to it again.
-func TestTraefikGivesTheCookieOfTheNodeThatAnswers(t *testing.T) {
+// A cookie of the server that was tried first and is dead would return the
+// client to it.
+func TestTraefikSetsTheCookieOfTheServerThatAnswers(t *testing.T) {
 	for _, chain := range [][]string{{testbed.RetryMiddleware, testbed.PluginMiddleware}, {testbed.PluginMiddleware, testbed.RetryMiddleware}} {
 		t.Run(strings.Join(chain, " before "), func(t *testing.T) {
 			nodes := testbed.StartNodes(t, []string{"a"}, "--trace")

@@ -13,22 +13,22 @@ import (
 	"github.com/eio-affinity/affinity/internal/testbed"
 )
 
-// TestCaddyLeavesDotsInSessionIDsThatItDidNotBind has a node that makes session
-// IDs with dots: too long to be bound, and of sessions that were opened past the
-// proxy, as before it was there.
-func TestCaddyLeavesDotsInSessionIDsThatItDidNotBind(t *testing.T) {
+// TestCaddyDoesNotStripSessionIDsThatItDidNotTag has a node with dots in its
+// session IDs: too long to be tagged, and of sessions that were opened without
+// the proxy, as before it was deployed.
+func TestCaddyDoesNotStripSessionIDsThatItDidNotTag(t *testing.T) {
 	for name, tc := range map[string]struct {
 		length int
-		past   bool // the session is opened past the proxy
+		direct bool // the session is opened without the proxy
 	}{
 		"too long to be bound":       {length: 300},
-		"opened before it was there": {length: 40, past: true},
+		"opened before it was there": {length: 40, direct: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			nodes := testbed.StartNodes(t, []string{"a"}, "--trace", "--dotted-ids", fmt.Sprint(tc.length))
 			f := testbed.CaddyShorthand.Serve(t, testbed.Site{Upstreams: testbed.Addresses(nodes)})[0]
 			e := testbed.NewEngine(t, f)
-			if tc.past {
+			if tc.direct {
 				e.Endpoint = testbed.Endpoint{URL: "http://" + nodes[0].Addr}
 			}
 			e.Handshake(t)
@@ -43,18 +43,18 @@ func TestCaddyLeavesDotsInSessionIDsThatItDidNotBind(t *testing.T) {
 	}
 }
 
-func TestTraefikLeavesSessionIDsAloneThatItDidNotBind(t *testing.T) {
+func TestTraefikDoesNotStripSessionIDsThatItDidNotTag(t *testing.T) {
 	f := testbed.TraefikPlugin.Serve(t, testbed.Site{Upstreams: []string{testbed.StartMirror(t)}})[0]
 	jwt := "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9." + longText(300) + ".c2lnbmF0dXJl"
 	for _, sid := range []string{
 		jwt,
 		"eyJhbGciOiJIUzI1NiJ9.e30.c2ln",
 		"node1.AbCdEfGhIjKlMnOpQrSt",
-		"AbCdEfGhIjK.AbCdEfGhIjKlMnOpQrSt",                 // as Caddy binds it
-		"0123456789ABCDEF.AbCdEfGhIjKlMnOpQrSt",            // hexadecimal, but not as Traefik writes it
+		"AbCdEfGhIjK.AbCdEfGhIjKlMnOpQrSt",                 // with a tag of Caddy
+		"0123456789ABCDEF.AbCdEfGhIjKlMnOpQrSt",            // hexadecimal, but not as in Traefik's cookie
 		"0123456789abcdef0.AbCdEfGhIjKlMnOpQrSt",           // too long
 		"0123456789abcde.AbCdEfGhIjKlMnOpQrSt",             // too short
-		"0123456789abcdef." + longText(257),                // too long to have been bound
+		"0123456789abcdef." + longText(257),                // too long to be tagged
 		"af31.1f0c.AbCdEfGhIjKlMnOpQrSt",                   //
 		"0b6a1b1e-6f5c-4c0e-8f6c-0d1d0a3b9c11.2024.12.1.a", //
 	} {
@@ -66,7 +66,7 @@ func TestTraefikLeavesSessionIDsAloneThatItDidNotBind(t *testing.T) {
 	}
 }
 
-// longText is so many characters, none of them a dot.
+// longText returns this many characters, none of them a dot.
 func longText(length int) string {
 	text := make([]byte, length)
 	for i := range text {
@@ -75,8 +75,8 @@ func longText(length int) string {
 	return string(text)
 }
 
-// What an Engine.IO client has for its id is the session ID that it was given.
-func TestTraefikChangesTheIDOfEngineIOClientsButNotUnderSidLearn(t *testing.T) {
+// The id of an Engine.IO client is the session ID that it receives.
+func TestTraefikChangesTheIDOfEngineIOClientsExceptWithSidLearn(t *testing.T) {
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--trace")
 	for sid, want := range map[string]string{"auto": testbed.TraefikPlugin.Tag() + `\.[A-Za-z0-9_-]{20}`, "learn": `[A-Za-z0-9_-]{20}`} {
 		e := testbed.NewEngine(t, traefikSID(sid).Serve(t, testbed.Site{Upstreams: testbed.Addresses(nodes)})[0])
@@ -88,9 +88,9 @@ func TestTraefikChangesTheIDOfEngineIOClientsButNotUnderSidLearn(t *testing.T) {
 	}
 }
 
-// Servers take a request without EIO for one of Engine.IO 3. To the plugin it is
-// anybody's.
-func TestTraefikDoesNotHoldSessionsOfRequestsWithoutEIO(t *testing.T) {
+// Servers take a request without EIO as one of Engine.IO 3. The plugin does
+// not.
+func TestTraefikLosesSessionsOfRequestsWithoutEIO(t *testing.T) {
 	nodes := testbed.StartNodes(t, []string{"a", "b"}, "--trace", "--allow-eio3")
 	f := testbed.TraefikPlugin.Serve(t, testbed.Site{Upstreams: testbed.Addresses(nodes)})[0]
 	get := func(query string) testbed.Reply {

@@ -8,7 +8,7 @@ import (
 	"github.com/eio-affinity/affinity/internal/testbed"
 )
 
-// precedence is a way in which a host knows the sessions of a version of
+// precedence is one way in which a proxy knows the sessions of a version of
 // Engine.IO.
 type precedence struct {
 	name    string
@@ -43,16 +43,16 @@ func traefikPrecedence(e precedence) testbed.Proxy {
 	return testbed.TraefikWith(object{"sid": e.sid, "exposeCookie": true})
 }
 
-func TestCaddyTrustsTheSessionIDBeforeTheCookie(t *testing.T) {
+func TestCaddyPrefersTheSessionIDToTheCookie(t *testing.T) {
 	testSessionBeforeCookie(t, caddyPrecedence)
 }
 
-func TestTraefikTrustsTheSessionIDBeforeTheCookie(t *testing.T) {
+func TestTraefikPrefersTheSessionIDToTheCookie(t *testing.T) {
 	testSessionBeforeCookie(t, traefikPrecedence)
 }
 
-// testSessionBeforeCookie sends requests whose session is on one node and whose
-// cookie is another's.
+// testSessionBeforeCookie sends requests with a session on one node and the
+// cookie of another.
 func testSessionBeforeCookie(t *testing.T, h func(precedence) testbed.Proxy) {
 	t.Helper()
 	for _, by := range []precedence{tagged, learned, learnedV3} {
@@ -79,16 +79,16 @@ func testSessionBeforeCookie(t *testing.T, h func(precedence) testbed.Proxy) {
 	}
 }
 
-func TestCaddyTrustsTheCookieOfASessionThatItDoesNotKnow(t *testing.T) {
+func TestCaddyUsesTheCookieForAnUnknownSession(t *testing.T) {
 	testCookieOfUnknownSession(t, caddyPrecedence)
 }
 
-func TestTraefikTrustsTheCookieOfASessionThatItDoesNotKnow(t *testing.T) {
+func TestTraefikUsesTheCookieForAnUnknownSession(t *testing.T) {
 	testCookieOfUnknownSession(t, traefikPrecedence)
 }
 
-// testCookieOfUnknownSession has one proxy learn sessions, and another, which
-// knows nothing of them, serve them.
+// testCookieOfUnknownSession has one proxy learn sessions, and sends their
+// requests to another.
 func testCookieOfUnknownSession(t *testing.T, h func(precedence) testbed.Proxy) {
 	t.Helper()
 	for _, by := range []precedence{learned, learnedV3} {

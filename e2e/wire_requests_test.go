@@ -12,9 +12,9 @@ import (
 	"github.com/eio-affinity/affinity/internal/testbed"
 )
 
-// The node is asked what the client asked, but for the tag, which it sees
+// A node receives the request as the client sent it, but for the tag, which is
 // nowhere in the query.
-func TestTraefikHandsOnTheRequest(t *testing.T) {
+func TestTraefikChangesOnlyTheSessionIDOfARequest(t *testing.T) {
 	f := testbed.TraefikPlugin.Serve(t, testbed.Site{Upstreams: []string{testbed.StartMirror(t)}})[0]
 	e := testbed.NewEngine(t, f)
 	e.HandshakeBound(t)
@@ -46,12 +46,12 @@ func TestTraefikHandsOnTheRequest(t *testing.T) {
 			uri: "EIO=4&transport=polling&sid=" + testbed.PlainSID, cookies: []string{pinned},
 		},
 		{
-			name:   "a semicolon in front",
+			name:   "a semicolon before the sid",
 			method: http.MethodGet, query: "EIO=4&transport=polling&x=1;2&sid=" + e.SID,
 			uri: "EIO=4&transport=polling&x=1&2&sid=" + testbed.PlainSID, cookies: []string{pinned},
 		},
 		{
-			name:   "a semicolon behind",
+			name:   "a semicolon after the sid",
 			method: http.MethodGet, query: "EIO=4&transport=polling&sid=" + e.SID + "&x=1;2",
 			uri: "EIO=4&transport=polling&sid=" + testbed.PlainSID + "&x=1&2", cookies: []string{pinned},
 		},

@@ -11,7 +11,7 @@ import (
 	"github.com/eio-affinity/affinity/internal/testbed"
 )
 
-func TestCaddyBindsTheSidOnTheWire(t *testing.T) {
+func TestCaddyTagsTheSessionID(t *testing.T) {
 	testSidOnTheWire(t, testbed.CaddyShorthand)
 }
 
@@ -20,14 +20,14 @@ func testSidOnTheWire(t *testing.T, h testbed.Proxy) {
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--cors", "--trace")
 	f := h.Serve(t, testbed.Site{Upstreams: testbed.Addresses(nodes)})[0]
 
-	t.Run("a handshake carries a bound sid and sets no cookie", func(t *testing.T) {
+	t.Run("a handshake has a tagged session ID and sets no cookie", func(t *testing.T) {
 		r := testbed.NewEngine(t, f).HandshakeBound(t)
 		assert.Equal(t, "text/plain; charset=UTF-8", r.Header.Get("Content-Type"))
 		assert.Equal(t, fmt.Sprint(len(r.Text)), r.Header.Get("Content-Length"))
 		assert.Empty(t, r.Header.Values("Set-Cookie"))
 	})
 
-	t.Run("the node sees its own sid and no other", func(t *testing.T) {
+	t.Run("the node receives its own session ID", func(t *testing.T) {
 		e := testbed.NewEngine(t, f)
 		opened := e.HandshakeBound(t)
 		r := e.Post(t, "40")
@@ -49,15 +49,15 @@ func testSidOnTheWire(t *testing.T, h testbed.Proxy) {
 	})
 
 	for _, sid := range []string{
-		"AAAAAAAAAAAAAAAAAAAA",                  // as a node would make it, but of no session
-		"AAAAAAAAAAA.AAAAAAAAAAAAAAAAAAAA",      // bound to nobody
-		"0123456789abcdef.AAAAAAAAAAAAAAAAAAAA", // so too
+		"AAAAAAAAAAAAAAAAAAAA",                  // as a node makes it, but of no session
+		"AAAAAAAAAAA.AAAAAAAAAAAAAAAAAAAA",      // with a tag that no upstream has
+		"0123456789abcdef.AAAAAAAAAAAAAAAAAAAA", // the same in Traefik
 		"not a sid",                             //
-		"bad\r\ntag.AAAAAAAAAAAAAAAAAAAA",       // what a header may not hold
+		"bad\r\ntag.AAAAAAAAAAAAAAAAAAAA",       // not allowed in a header
 		".",                                     //
 		strings.Repeat("A", 4000) + ".AAAAAAAA", // too long for a tag
 	} {
-		t.Run(fmt.Sprintf("the node itself refuses the sid %.40q", sid), func(t *testing.T) {
+		t.Run(fmt.Sprintf("the node refuses the session ID %.40q", sid), func(t *testing.T) {
 			e := testbed.NewEngine(t, f)
 			e.SID = sid
 			r := e.Do(t, http.MethodGet, "", nil)
@@ -88,8 +88,9 @@ func testSessionOverHTTP2(t *testing.T, h testbed.Proxy) {
 	}
 }
 
-// The clients for Node do not ask for compressed replies, as browsers do. The
-// handshake must stay readable to the proxy, and nothing else need.
+// Unlike browsers, the clients in Node.js do not ask for compressed replies.
+// The proxy must be able to read the handshake; other replies may be
+// compressed.
 func TestCaddyHoldsACompressedSessionWith(t *testing.T) {
 	for _, s := range variants {
 		if s.Compresses() {
@@ -116,11 +117,11 @@ func testCompressedSession(t *testing.T, h testbed.Proxy, s testbed.Variant) {
 	}
 }
 
-func TestTraefikBindsTheSidOnTheWire(t *testing.T) {
+func TestTraefikTagsTheSessionID(t *testing.T) {
 	testSidOnTheWire(t, testbed.TraefikPlugin)
 }
 
-func TestTraefikBindsTheSidOnTheWireToEachLevel(t *testing.T) {
+func TestTraefikTagsTheSessionIDForEachLevel(t *testing.T) {
 	testSidOnTheWire(t, testbed.Traefik{Chain: testbed.TraefikPlugin.Chain, Nested: true})
 }
 

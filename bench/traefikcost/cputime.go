@@ -16,7 +16,7 @@ import (
 // it in nanoseconds there, where /proc/<pid>/stat has it in hundredths of a
 // second.
 func (t *traefik) cpuTime() (time.Duration, error) {
-	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", t.cmd.Process.Pid))
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", t.PID()))
 	if err != nil || len(threads) == 0 {
 		return 0, errors.Join(err, errors.New("reading Traefik's CPU time: it has ended, or this is not Linux"))
 	}

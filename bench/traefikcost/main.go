@@ -9,8 +9,8 @@
 // and for two kinds of requests: polls of sessions that are open, and
 // handshakes.
 //
-// Each configuration has a Traefik process of its own, so that the kernel tells
-// their CPU time apart, in nanoseconds. That time, unlike the time on the wall,
+// Each configuration has a Traefik process of its own, so that the kernel counts
+// its CPU time separately, in nanoseconds. That time, unlike the time on the wall,
 // hardly depends on what else the machine does. The configurations take turns,
 // round by round, and the median of the rounds counts. The clients and the two
 // nodes are in this program, not in the measured ones: the nodes answer at
@@ -83,7 +83,7 @@ func run(ctx context.Context, opts options) error {
 	for _, kind := range kinds { // one after the other, so that none pays for another's garbage
 		for round := 0; round <= opts.rounds; round++ {
 			for i := range peers {
-				// Whoever comes first in one round comes later in the next.
+				// The first one in a round is a later one in the next.
 				p := peers[(i+round)%len(peers)]
 				cost, err := p.measure(ctx, kind, opts.requests)
 				if err != nil {

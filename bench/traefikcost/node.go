@@ -62,5 +62,5 @@ func (n *node) reply(w http.ResponseWriter, status int, contentType, body string
 	header.Set("Content-Length", fmt.Sprint(len(body)))
 	header.Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_, _ = w.Write([]byte(body)) // the client has gone, and tells
+	_, _ = w.Write([]byte(body)) // the client reports the error
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 )
@@ -37,7 +36,7 @@ type peer struct {
 }
 
 func startPeer(ctx context.Context, c configuration, opts options, nodes []*node) (*peer, error) {
-	t, err := startTraefik(ctx, c, opts.traefik, nodes)
+	t, err := startTraefik(c, opts.traefik, nodes)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +44,7 @@ func startPeer(ctx context.Context, c configuration, opts options, nodes []*node
 	for range opts.clients {
 		client := newClient(t.address, c.cookies)
 		if err := p.open(ctx, client); err != nil {
-			err = fmt.Errorf("%w\nTraefik's log:\n%s", err, t.log())
+			err = t.withLog(err)
 			p.stop()
 			return nil, err
 		}
@@ -87,7 +86,7 @@ func (p *peer) measure(ctx context.Context, k kind, requests int) (time.Duration
 	}
 	done.Wait()
 	if err := errors.Join(failed...); err != nil {
-		return 0, fmt.Errorf("%w\nTraefik's log:\n%s", err, p.log())
+		return 0, p.withLog(err)
 	}
 	after, err := p.cpuTime()
 	return (after - before) / time.Duration(each*len(p.clients)), err

@@ -84,7 +84,7 @@ function draw() {
   const lostRemark = unexplained ? `${unexplained} while the node ran` : now.lost ? "all with a stopped node" : "none";
   drawTotal("lost", now.lost, lostRemark, unexplained ? "bad" : now.lost ? "" : "good");
   const cookieRemark = cookiesBefore.size ? "none new since the page opened" : "document.cookie is empty";
-  drawTotal("cookies", now.cookies, now.cookies ? "somebody set one" : cookieRemark, now.cookies ? "bad" : "good");
+  drawTotal("cookies", now.cookies, now.cookies ? "one was set" : cookieRemark, now.cookies ? "bad" : "good");
   drawNodes(sessions);
   drawSessions(sessions);
 }

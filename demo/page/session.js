@@ -1,6 +1,6 @@
 // One session: a stock Socket.IO client with its default options, except for
 // the transports that it may use. It asks its node for an echo a few times a
-// second and compares the name in the answer with the node that greeted it.
+// second and compares the name in the answer with the node that sent hello.
 
 import { io } from "./client/socket.io.esm.min.js";
 
@@ -24,7 +24,7 @@ export class Session {
     this.log = log;
 
     this.state = "connecting"; // then "up", and "lost" between two nodes
-    this.node = ""; // the node that greeted the session
+    this.node = ""; // the node of the session
     this.transport = "";
     this.upgradeTime = null; // milliseconds from opening to WebSocket
     this.tag = ""; // the node's, from the sid that this client was given
@@ -43,7 +43,7 @@ export class Session {
   open() {
     this.socket = io({ transports: kinds[this.kind].transports, forceNew: true });
     this.socket.io.on("open", () => this.opened(this.socket.io.engine));
-    this.socket.on("hello", ({ node }) => this.greeted(node));
+    this.socket.on("hello", ({ node }) => this.onHello(node));
     this.socket.on("pushed", (payload, ack) => ack(payload));
     this.socket.on("disconnect", (reason) => this.disconnected(reason));
     this.socket.on("connect_error", (error) => this.refused(error));
@@ -70,7 +70,7 @@ export class Session {
     this.trying = true;
   }
 
-  greeted(node) {
+  onHello(node) {
     this.trying = false;
     if (this.state === "lost") {
       const from = this.node;

@@ -8,8 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// LinesWith returns the lines of an access log that have this in them, but for
-// one that is just being written.
+// LinesWith returns the complete lines of an access log that contain a part.
 func LinesWith(t *testing.T, path, part string) []string {
 	t.Helper()
 	log, err := os.ReadFile(path)

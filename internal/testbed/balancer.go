@@ -13,16 +13,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TCPBalancer stands in front of several proxies and knows nothing but TCP: it
-// gives each connection to the proxy after the one that had the last.
+// TCPBalancer is a TCP load balancer in front of several proxies. It gives
+// connections to the proxies in turn.
 type TCPBalancer struct {
-	Endpoint           // what a client is told, which is like any of the proxies
+	Endpoint           // of the balancer, otherwise like that of each proxy
 	Proxies            []string
 	connectionsByProxy []atomic.Int64 // connections, by proxy
 }
 
-// StartTCPBalancer runs a balancer until the test ends. Proxies that are alike
-// serve the fronts, all of the same site.
+// StartTCPBalancer runs a balancer in front of proxies that serve the same
+// site, until the test ends.
 func StartTCPBalancer(t *testing.T, endpoints []Endpoint) *TCPBalancer {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -51,8 +51,8 @@ func StartTCPBalancer(t *testing.T, endpoints []Endpoint) *TCPBalancer {
 	return b
 }
 
-// proxyConnection hands on what a client and a server say, until both have said all or the
-// context ends.
+// proxyConnection copies in both directions between a client and a server until
+// both have closed or the context ends.
 func proxyConnection(ctx context.Context, client net.Conn, address string) {
 	defer client.Close()
 	server, err := new(net.Dialer).DialContext(ctx, "tcp", address)
@@ -84,9 +84,9 @@ func (b *TCPBalancer) Connections() []int64 {
 	return counts
 }
 
-// AssertRoundRobin checks that so many requests went through one proxy after the
-// other, as no connection had two of them, and returns how many connections each
-// proxy has had. It starts from what connections has returned.
+// AssertRoundRobin checks that this many requests, each on a connection of its
+// own, went through the proxies in turn since Connections returned since. It
+// returns the number of connections of each proxy.
 func (b *TCPBalancer) AssertRoundRobin(t *testing.T, since []int64, requests int) []int64 {
 	t.Helper()
 	var sum int64

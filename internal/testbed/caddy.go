@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// Caddy is the host Caddy, with a way to write a site's upstreams in its
-// Caddyfile.
+// Caddy is the proxy Caddy. Directive returns the lines of a site in the
+// Caddyfile that proxy to upstreams.
 type Caddy struct {
 	Directive      func(upstreams string) string
 	SetsCookie     bool     // a cookie to every client
@@ -21,34 +21,34 @@ var CaddyShorthand = Caddy{Directive: func(upstreams string) string {
 	return "socketio " + upstreams
 }}
 
-// CaddyWith is the socketio directive with these lines in its block.
+// CaddyWith is the directive socketio with these lines in its block.
 func CaddyWith(options ...string) Caddy {
 	return Caddy{Directive: func(upstreams string) string {
 		return "socketio " + upstreams + " {\n" + strings.Join(options, "\n") + "\n}"
 	}}
 }
 
-// CaddySettingCookie is the socketio directive with these lines, which give every
-// client a cookie.
+// CaddySettingCookie is the directive socketio with these lines, which set a
+// cookie for every client.
 func CaddySettingCookie(options ...string) Caddy {
 	c := CaddyWith(options...)
 	c.SetsCookie = true
 	return c
 }
 
-// CaddyPolicy is what Caddy has without this module: a line of lb_policy.
+// CaddyPolicy is a Caddy without this module, with this policy as lb_policy.
 func CaddyPolicy(policy string) Caddy {
 	return Caddy{Directive: func(upstreams string) string {
 		return "reverse_proxy " + upstreams + " {\nlb_policy " + policy + "\n}"
 	}}
 }
 
-// CaddyShowingReason is the socketio directive with these lines, in a site that says
-// in each reply what the request's node was chosen by.
+// CaddyShowingReason is the directive socketio with these lines, in a site
+// whose replies say in X-Reason why the upstream was chosen.
 func CaddyShowingReason(options ...string) Caddy {
 	c := CaddySettingCookie(options...)
 	c.Directive = func(upstreams string) string {
-		return "header >X-By {http.affinity.reason}\n" + CaddyWith(options...).Directive(upstreams)
+		return "header >X-Reason {http.affinity.reason}\n" + CaddyWith(options...).Directive(upstreams)
 	}
 	return c
 }
@@ -60,13 +60,14 @@ func CaddyLogging(path string) Caddy {
 	}}
 }
 
-// ExpectingErrors returns a host like this one whose log may have error lines with one
-// of these parts.
+// ExpectingErrors returns the same Caddy, whose log may have error lines with
+// one of these parts.
 func (c Caddy) ExpectingErrors(parts ...string) Caddy {
 	c.ExpectedErrors = slices.Concat(c.ExpectedErrors, parts)
 	return c
 }
 
+// Serve implements [Proxy].
 func (c Caddy) Serve(t *testing.T, sites ...Site) []Endpoint {
 	t.Helper()
 	endpoints, blocks := c.Sites(t, sites...)
@@ -77,7 +78,7 @@ func (c Caddy) Serve(t *testing.T, sites ...Site) []Endpoint {
 	return endpoints
 }
 
-// Sites gives each site a free address and writes its part of the Caddyfile.
+// Sites gives each site a free address and returns their part of the Caddyfile.
 func (c Caddy) Sites(t *testing.T, sites ...Site) ([]Endpoint, string) {
 	t.Helper()
 	endpoints := make([]Endpoint, len(sites))
@@ -93,7 +94,7 @@ func (c Caddy) Sites(t *testing.T, sites ...Site) ([]Endpoint, string) {
 	return endpoints, blocks.String()
 }
 
-// SiteBlock writes one site's part of the Caddyfile.
+// SiteBlock returns one site's part of the Caddyfile.
 func (c Caddy) SiteBlock(f Endpoint, s Site) string {
 	lines := []string{f.URL + " {"}
 	if s.HTTPS {

@@ -9,60 +9,58 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// BadGateway is in the error line of a request that no upstream has answered. A
-// test that kills a node or has it break its connections expects it, and no
-// other test does.
+// BadGateway is in the error line of a request that no upstream has answered.
+// Tests that kill a node or have it break connections expect it; no other test
+// does.
 const BadGateway = `"status":502`
 
-// knownCaddyFaults has what Caddy 2.11.9 gets wrong by itself: each has parts
-// that are all in what the log says of it.
+// knownCaddyFaults has what Caddy 2.11.9 gets wrong without this module: for
+// each fault, parts that its log entry has.
 var knownCaddyFaults = [][]string{
-	// encode ends the reply of a request that has become a WebSocket.
+	// encode closes the reply to a request that has become a WebSocket.
 	{"on hijacked connection from github.com/caddyserver/caddy/v2/modules/caddyhttp/encode."},
-	// reverse_proxy copies itself for each request, while a reload, and the last
-	// WebSocket after it, note in it when to close the WebSockets.
+	// reverse_proxy copies itself for each request, while a reload and the last
+	// WebSocket after it write to it when to close the WebSockets.
 	{"DATA RACE", "reverseproxy.(*Handler).cleanupConnections()"},
 	{"DATA RACE", "reverseproxy.(*Handler).registerConnection.func"},
 }
 
-// assertCaddyLogClean checks that a log of Caddy's tells of no error, panic or data
-// race, but for errors with one of the expected parts and what stock Caddy gets
-// wrong by itself.
+// assertCaddyLogClean checks that a log of Caddy has no error, panic or data
+// race, except errors with one of the expected parts and faults of Caddy
+// itself.
 func assertCaddyLogClean(t *testing.T, log string, expects []string) {
 	t.Helper()
-	const most = 5 // to report, as one may be in the log a thousand times
+	const most = 5 // to report: one may be in the log a thousand times
 	problems := caddyProblems(log, expects)
 	for _, problem := range problems[:min(most, len(problems))] {
-		assert.Fail(t, "caddy logged "+problem.what, "%.4000s", problem.said)
+		assert.Fail(t, "caddy logged "+problem.what, "%.4000s", problem.entry)
 	}
 }
 
-// killedLine is what the shell says that Caddy is tethered to, when a test kills it.
-const killedLine = "Killed\n"
-
-// caddyProblem is an entry of Caddy's log that tells of something wrong.
+// caddyProblem is an entry of Caddy's log that reports a problem.
 type caddyProblem struct {
-	what, said string
+	what, entry string
 }
 
-// caddyProblems returns what is wrong by a log.
+// caddyProblems returns the problems in a log.
 func caddyProblems(log string, expects []string) []caddyProblem {
 	var problems []caddyProblem
-	for _, said := range caddyEntries(log) {
-		what := caddyFault(said)
-		expected := what == "an error" && slices.ContainsFunc(expects, func(part string) bool { return strings.Contains(said, part) })
-		stock := slices.ContainsFunc(knownCaddyFaults, func(parts []string) bool {
-			return !slices.ContainsFunc(parts, func(part string) bool { return !strings.Contains(said, part) })
+	for _, entry := range caddyEntries(log) {
+		what := caddyFault(entry)
+		expected := what == "an error" && slices.ContainsFunc(expects, func(part string) bool { return strings.Contains(entry, part) })
+		known := slices.ContainsFunc(knownCaddyFaults, func(parts []string) bool {
+			return !slices.ContainsFunc(parts, func(part string) bool { return !strings.Contains(entry, part) })
 		})
-		if what != "" && !expected && !stock {
-			problems = append(problems, caddyProblem{what, said})
+		if what != "" && !expected && !known {
+			problems = append(problems, caddyProblem{what, entry})
 		}
 	}
 	return problems
 }
 
-// caddyEntries splits a log into its lines, but keeps together what the race
-// detector says at once. A line that Caddy was ended in is left out.
+// caddyEntries splits a log into lines, but keeps a report of the race detector
+// together. It leaves out a last line that is incomplete because Caddy was
+// killed.
 func caddyEntries(log string) []string {
 	const fence = "==================\n"
 	var entries []string
@@ -72,7 +70,7 @@ func caddyEntries(log string) []string {
 			continue
 		}
 		for line := range strings.Lines(part) {
-			if strings.HasSuffix(line, "\n") && line != killedLine {
+			if strings.HasSuffix(line, "\n") {
 				entries = append(entries, line)
 			}
 		}
@@ -80,14 +78,14 @@ func caddyEntries(log string) []string {
 	return entries
 }
 
-// caddyFault names what an entry tells of, if it is something wrong.
-func caddyFault(said string) string {
+// caddyFault names the problem that an entry reports, if any.
+func caddyFault(entry string) string {
 	var line struct{ Level, Msg string }
-	if json.Unmarshal([]byte(said), &line) != nil {
-		if strings.Contains(said, "DATA RACE") {
+	if json.Unmarshal([]byte(entry), &line) != nil {
+		if strings.Contains(entry, "DATA RACE") {
 			return "a data race"
 		}
-		return "what is no line of its own" // but the runtime's
+		return "an unknown line" // probably of the Go runtime
 	}
 	for _, sign := range []string{"panic", "superfluous", "hijacked"} {
 		if strings.Contains(strings.ToLower(line.Msg), sign) {

@@ -16,7 +16,7 @@ func TestCaddyProblems(t *testing.T) {
 		{"a panic of a handler", `{"level":"error","logger":"http.stdlib","msg":"http: panic serving 127.0.0.1:1: oh"}` + "\n", "a panic or a misused reply"},
 		{"a second status", `{"level":"debug","logger":"http.stdlib","msg":"http: superfluous response.WriteHeader call"}` + "\n", "a panic or a misused reply"},
 		{"encode", `{"level":"debug","msg":"http: response.WriteHeader on hijacked connection from github.com/caddyserver/caddy/v2/modules/caddyhttp/encode.(*responseWriter).Close"}` + "\n", ""},
-		{"a crash", "panic: runtime error\n", "what is no line of its own"},
+		{"a crash", "panic: runtime error\n", "an unknown line"},
 		{"a race", race + "Write at 0x1 by goroutine 1:\n  caddy.(*Handler).learn()\n" + ended, "a data race"},
 		{"a race of stock Caddy", race + "  reverseproxy.(*Handler).cleanupConnections()\n  reverseproxy.(*Handler).finalizeResponse()\n" + ended, ""},
 		{"half a line", `{"level":"error","msg":"E`, ""},

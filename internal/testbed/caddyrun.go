@@ -7,10 +7,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/eio-affinity/affinity/internal/testbed/local"
 )
 
 // RunningCaddy is a Caddy with an admin endpoint.
@@ -19,20 +20,18 @@ type RunningCaddy struct {
 	Admin   string // host:port
 	options string // more global options
 
-	// expects has parts of the error lines that the log may have.
-	ExpectedErrors []string
+	ExpectedErrors []string // parts of the error lines that its log may have
 }
 
-// StartCaddy runs Caddy with these sites until the test ends, and returns it
-// once all fronts answer.
+// StartCaddy runs Caddy with these sites until the test ends, and returns once
+// all endpoints answer.
 func StartCaddy(t *testing.T, sites string, endpoints ...Endpoint) *RunningCaddy {
 	t.Helper()
 	return Caddy{}.Start(t, sites, endpoints...)
 }
 
-// StartCaddyfile runs Caddy with a Caddyfile that a test writes whole, global
-// options too, as StartCaddy does with the sites alone. The admin endpoint is in
-// the Caddyfile.
+// StartCaddyfile runs Caddy as [StartCaddy] does, with a whole Caddyfile that
+// has the address of the admin endpoint.
 func StartCaddyfile(t *testing.T, admin, caddyfile string, endpoints ...Endpoint) *RunningCaddy {
 	t.Helper()
 	c := &RunningCaddy{Admin: admin}
@@ -40,18 +39,18 @@ func StartCaddyfile(t *testing.T, admin, caddyfile string, endpoints ...Endpoint
 	return c
 }
 
-// StartCaddyBesideAnother starts a Caddy with sites that another one may serve too, and
-// waits until this one serves them.
+// StartCaddyBesideAnother runs Caddy with sites that another Caddy may serve
+// too, and returns once this one serves them.
 func StartCaddyBesideAnother(t *testing.T, sites string) {
 	t.Helper()
 	c := StartCaddy(t, sites)
 	RequireEventually(t, "Caddy serves", func() bool {
 		c.RequireRunning(t)
-		return strings.Contains(c.Log.String(), "serving initial configuration")
+		return strings.Contains(c.Output.String(), "serving initial configuration")
 	})
 }
 
-// Start runs Caddy with these sites, as StartCaddy does.
+// Start runs Caddy with these sites, as [StartCaddy] does.
 func (c Caddy) Start(t *testing.T, sites string, endpoints ...Endpoint) *RunningCaddy {
 	t.Helper()
 	binary := Binary("caddy")
@@ -63,9 +62,8 @@ func (c Caddy) Start(t *testing.T, sites string, endpoints ...Endpoint) *Running
 	return running
 }
 
-// start runs Caddy with a Caddyfile until the test ends, and checks then what
-// its log has said. It returns once all fronts answer. Caddy keeps its files in a
-// directory of the test's.
+// start runs Caddy with a Caddyfile and a home directory of its own until the
+// test ends, and then checks its log. It returns once all endpoints answer.
 func (c *RunningCaddy) start(t *testing.T, binary, caddyfile string, endpoints ...Endpoint) {
 	t.Helper()
 	home := t.TempDir()
@@ -74,17 +72,20 @@ func (c *RunningCaddy) start(t *testing.T, binary, caddyfile string, endpoints .
 	env := []string{"HOME=" + home, "XDG_DATA_HOME=" + home, "XDG_CONFIG_HOME=" + home}
 	t.Cleanup(func() { // once it has ended
 		if c.Process != nil {
-			assertCaddyLogClean(t, c.Log.String(), c.ExpectedErrors)
+			assertCaddyLogClean(t, c.Output.String(), c.ExpectedErrors)
 		}
 	})
-	c.Process = StartSupervised(t, "caddy", env, binary, "run", "--config", config, "--adapter", "caddyfile")
+	c.Process = StartProcess(t, local.Options{
+		Name: "caddy", Env: env, Supervise: true,
+		Args: []string{binary, "run", "--config", config, "--adapter", "caddyfile"},
+	})
 	for _, f := range endpoints {
 		f.requireAnswers(t, c.Process)
 	}
 }
 
-// Caddyfile writes a Caddyfile with these sites. Its log has what net/http has
-// to complain of, which is for debugging, to Caddy.
+// Caddyfile returns a Caddyfile with these sites. The messages of net/http,
+// which Caddy logs at the level DEBUG, are in its log.
 func (c *RunningCaddy) Caddyfile(sites string) string {
 	return "{\nadmin " + c.Admin + `
 default_bind 127.0.0.1
@@ -107,17 +108,15 @@ func (c *RunningCaddy) Load(t *testing.T, sites string) {
 	c.LoadCaddyfile(t, c.Caddyfile(sites))
 }
 
-// LoadCaddyfile replaces the running config by a Caddyfile that a test writes
-// whole.
+// LoadCaddyfile replaces the running config by a whole Caddyfile.
 func (c *RunningCaddy) LoadCaddyfile(t *testing.T, caddyfile string) {
 	t.Helper()
-	status, said := c.AdminRequest(t, http.MethodPost, "/load", "text/caddyfile", caddyfile)
-	require.Equal(t, http.StatusOK, status, "loading a config: %s", said)
+	status, reply := c.AdminRequest(t, http.MethodPost, "/load", "text/caddyfile", caddyfile)
+	require.Equal(t, http.StatusOK, status, "loading a config: %s", reply)
 }
 
-// LoadPortRange replaces the running config by a Caddyfile, of which it has the
-// server on the first of some ports listen on all of them. A Caddyfile cannot say
-// so.
+// LoadPortRange replaces the running config by one whose server on the first of
+// the ports listens on all of them, which a Caddyfile cannot say.
 func (c *RunningCaddy) LoadPortRange(t *testing.T, sites string, ports []Endpoint) {
 	t.Helper()
 	status, adapted := c.AdminRequest(t, http.MethodPost, "/adapt", "text/caddyfile", c.Caddyfile(sites))
@@ -128,19 +127,17 @@ func (c *RunningCaddy) LoadPortRange(t *testing.T, sites string, ports []Endpoin
 	config := string(answer.Result)
 	require.Equal(t, 1, strings.Count(config, one), config)
 	config = strings.Replace(config, one, `"`+ports[0].Address()+"-"+ports[len(ports)-1].Port()+`"`, 1)
-	status, said := c.AdminRequest(t, http.MethodPost, "/load", "application/json", config)
-	require.Equal(t, http.StatusOK, status, said)
+	status, reply := c.AdminRequest(t, http.MethodPost, "/load", "application/json", config)
+	require.Equal(t, http.StatusOK, status, reply)
 }
 
-// AdminRequest sends a request to the admin API and returns the status and the body
-// of the reply.
-func (c *RunningCaddy) AdminRequest(t *testing.T, method, path, contentType, body string) (status int, said string) {
+// AdminRequest sends a request to the admin API.
+func (c *RunningCaddy) AdminRequest(t *testing.T, method, path, contentType, body string) (status int, reply string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, "http://"+c.Admin+path, strings.NewReader(body))
 	require.NoError(t, err)
 	req.Header.Set("Content-Type", contentType)
-	client := http.Client{Timeout: Timeout}
-	resp, err := client.Do(req)
+	resp, err := HTTPClient.Do(req)
 	require.NoError(t, err)
 	defer func() { _ = resp.Body.Close() }()
 	read, err := io.ReadAll(resp.Body)
@@ -149,8 +146,8 @@ func (c *RunningCaddy) AdminRequest(t *testing.T, method, path, contentType, bod
 }
 
 // Terminate ends Caddy with a signal and waits for its end.
-func (c *RunningCaddy) Terminate(t *testing.T, signal syscall.Signal) {
+func (c *RunningCaddy) Terminate(t *testing.T, signal os.Signal) {
 	t.Helper()
-	require.NoError(t, syscall.Kill(Endpoint{Program: c.Process}.PID(t), signal))
+	c.Signal(t, signal)
 	c.RequireExited(t)
 }

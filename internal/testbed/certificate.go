@@ -17,8 +17,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// WriteCertificate writes a certificate for 127.0.0.1, which is its own authority,
-// and its key, and returns the paths of the two.
+// WriteCertificate writes a self-signed certificate for 127.0.0.1 and its key,
+// and returns their paths.
 func WriteCertificate(t *testing.T) (cert, key string) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

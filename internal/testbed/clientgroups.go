@@ -4,11 +4,13 @@ import (
 	"testing"
 )
 
-// ClientGroups are crowds that are measured as one.
+// ClientGroups are clients that are run by several programs and measured as
+// one.
 type ClientGroups []*RunningClients
 
-// StartReconnectingClients starts a crowd of one size over each of the transports. They
-// talk, and connect anew when they lose their sessions.
+// StartReconnectingClients starts this many clients over each of the
+// transports. They send messages until they are told to finish, and reconnect
+// when they lose their session.
 func StartReconnectingClients(t *testing.T, f Endpoint, each int, transports ...[]string) ClientGroups {
 	t.Helper()
 	groups := make(ClientGroups, len(transports))
@@ -24,6 +26,7 @@ func StartReconnectingClients(t *testing.T, f Endpoint, each int, transports ...
 	return groups
 }
 
+// Count returns the number of clients.
 func (rs ClientGroups) Count() int {
 	sum := 0
 	for _, r := range rs {
@@ -32,8 +35,7 @@ func (rs ClientGroups) Count() int {
 	return sum
 }
 
-// Finish tells the crowds to come to their end, and returns what they have
-// measured together.
+// Finish has the clients finish and returns their results together.
 func (rs ClientGroups) Finish(t *testing.T) Result {
 	t.Helper()
 	var all Result
@@ -43,12 +45,51 @@ func (rs ClientGroups) Finish(t *testing.T) Result {
 	return all
 }
 
-// FinishHeld is finish for crowds of which nobody may have lost a session.
+// FinishHeld is [ClientGroups.Finish] for clients none of which may have lost a
+// session.
 func (rs ClientGroups) FinishHeld(t *testing.T) Result {
 	t.Helper()
 	var all Result
 	for _, r := range rs {
 		o := r.Finish(t)
+		o.AssertHeld(t)
+		all = all.Add(o)
+	}
+	return all
+}
+
+// StartClients starts clients with a mode, each of these in a program of its own,
+// and returns once all of them are connected.
+func StartClients(t *testing.T, all ...Clients) ClientGroups {
+	t.Helper()
+	groups := make(ClientGroups, len(all))
+	for i, c := range all {
+		groups[i] = c.Start(t)
+	}
+	for _, r := range groups {
+		r.RequireReady(t)
+	}
+	return groups
+}
+
+// RunHeld runs the clients of a variant over each of the transports at once, checks
+// that none of them loses its session, and returns their results together.
+func (s Variant) RunHeld(t *testing.T, f Endpoint, transports ...[]string) Result {
+	t.Helper()
+	groups := make(ClientGroups, len(transports))
+	for i, transport := range transports {
+		groups[i] = s.ClientsOf(f, transport).Start(t)
+	}
+	return groups.WaitHeld(t)
+}
+
+// WaitHeld waits for the result of clients without a mode, checks that none of them
+// lost its session, and returns their results together.
+func (rs ClientGroups) WaitHeld(t *testing.T) Result {
+	t.Helper()
+	var all Result
+	for _, r := range rs {
+		o := r.Wait(t)
 		o.AssertHeld(t)
 		all = all.Add(o)
 	}

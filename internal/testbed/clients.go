@@ -57,7 +57,7 @@ type RunningClients struct {
 // Start starts the clients.
 func (c Clients) Start(t *testing.T) *RunningClients {
 	t.Helper()
-	requireNodeModules(t)
+	RequireNodeModules(t)
 	c.Timeout = Timeout.Milliseconds()
 	settings, err := json.Marshal(c)
 	require.NoError(t, err)
@@ -79,7 +79,7 @@ func (r *RunningClients) RequireReady(t *testing.T) {
 		Ready     bool
 		Connected int
 	}
-	line := r.line(t)
+	line := r.Line(t)
 	require.NoError(t, json.Unmarshal([]byte(line), &ready), "reading %q", line)
 	require.True(t, ready.Ready, "reading %q", line)
 	require.Equal(t, r.Clients.Count, ready.Connected, "clients that are connected")
@@ -101,7 +101,7 @@ func (r *RunningClients) RequireDone(t *testing.T, command string) Result {
 		Done   string
 		Result Result
 	}
-	line := r.line(t)
+	line := r.Line(t)
 	require.NoError(t, json.Unmarshal([]byte(line), &answer), "reading %q", line)
 	require.Equal(t, command, answer.Done, "reading %q", line)
 	return answer.Result
@@ -117,7 +117,7 @@ func (r *RunningClients) Finish(t *testing.T) Result {
 // Send sends a command, and does not wait until it is done.
 func (r *RunningClients) Send(t *testing.T, line string) {
 	t.Helper()
-	_, err := io.WriteString(r.stdin, line+"\n")
+	_, err := io.WriteString(r.Stdin, line+"\n")
 	require.NoError(t, err)
 }
 
@@ -125,7 +125,7 @@ func (r *RunningClients) Send(t *testing.T, line string) {
 func (r *RunningClients) Wait(t *testing.T) Result {
 	t.Helper()
 	var o Result
-	line := r.line(t)
+	line := r.Line(t)
 	require.NoError(t, json.Unmarshal([]byte(line), &o), "reading %q", line)
 	o.Of, o.took = r.Clients, time.Since(r.since)
 	t.Logf("%s: %s", t.Name(), o)

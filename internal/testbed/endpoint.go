@@ -10,39 +10,39 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Site is what a host is asked to serve on an address of its own.
+// Site is what a proxy serves at one address.
 type Site struct {
 	Upstreams []string // the nodes' addresses
-	HTTPS     bool     // HTTPS, with a certificate nobody knows
+	HTTPS     bool     // with a certificate of the proxy's own
 	Compress  bool     // compress replies with gzip
 }
 
-// Endpoint is the address of a site that a host serves.
+// Endpoint is the address at which a proxy serves a site.
 type Endpoint struct {
 	URL        string // scheme://host:port
-	TagPattern string // the pattern of the tags that it gives to sids
+	TagPattern string // matches the tags in session IDs
 
-	// KnowsTags says that it takes off only the tags of its own upstreams, and no
-	// other of the same form.
+	// KnowsTags means that the proxy strips only the tags of its own upstreams, not
+	// every tag of the same form.
 	KnowsTags bool
 
-	// greets says that it gives a cookie to a client whose session begins with
-	// a WebSocket.
+	// SetsCookieOnWebSocket means that the proxy sets a cookie when a session begins
+	// with a WebSocket.
 	SetsCookieOnWebSocket bool
 
-	// gives says that it gives a cookie to every client.
+	// SetsCookie means that the proxy sets a cookie for every client.
 	SetsCookie bool
 
-	// uneven says that it may give one node more sessions than another.
+	// Unbalanced means that one node may get more sessions than another.
 	Unbalanced bool
 
-	// proxy is the host's program, and profile where that tells of itself, if
-	// it does: host:port.
+	// Program is the proxy, and DebugAddress the host:port of its pprof endpoint, if
+	// it has one.
 	Program      *Process
 	DebugAddress string
 }
 
-// CookiesFor is how many cookies the front sets for so many clients.
+// CookiesFor returns how many cookies the endpoint sets for this many clients.
 func (f Endpoint) CookiesFor(clients int, transports []string) int {
 	if f.SetsCookie || f.SetsCookieOnWebSocket && transports[0] == "websocket" {
 		return clients
@@ -50,20 +50,20 @@ func (f Endpoint) CookiesFor(clients int, transports []string) int {
 	return 0
 }
 
-// BoundSIDPattern is the pattern of what a client must be given: the tag, a dot, and
-// the node's own sid.
+// BoundSIDPattern matches the session ID that a client gets: the tag, a dot,
+// and the node's own session ID.
 func (f Endpoint) BoundSIDPattern() string {
 	return "^" + f.TagPattern + `\.[A-Za-z0-9_-]{20}$`
 }
 
-// Proxy is a program under test. The same cases run against each.
+// Proxy is a program under test. The same scenarios run against each.
 type Proxy interface {
-	// serve starts the host, one front for each site, and returns them once
-	// all of them answer. It ends with the test.
+	// Serve starts the proxy with one endpoint for each site, and returns them once
+	// all of them answer. The proxy ends with the test.
 	Serve(t *testing.T, sites ...Site) []Endpoint
 }
 
-// ServeTimes starts a host several times, each for the same site.
+// ServeTimes starts several proxies, each for the same site.
 func ServeTimes(t *testing.T, times int, h Proxy, s Site) []Endpoint {
 	t.Helper()
 	var endpoints []Endpoint
@@ -73,13 +73,13 @@ func ServeTimes(t *testing.T, times int, h Proxy, s Site) []Endpoint {
 	return endpoints
 }
 
-// Get asks the front for a path with a connection of its own.
+// Get requests a path on a connection of its own.
 func (f Endpoint) Get(path string) (*http.Response, error) {
 	client := http.Client{
 		Timeout: Timeout,
 		Transport: &http.Transport{
 			DisableKeepAlives: true,
-			TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // the certificate is the host's own
+			TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // the certificate is the proxy's own
 		},
 	}
 	resp, err := client.Get(f.URL + path)
@@ -89,7 +89,7 @@ func (f Endpoint) Get(path string) (*http.Response, error) {
 	return resp, err
 }
 
-// Fetch asks the front for a path and reads the reply. It follows no redirect.
+// Fetch requests a path and reads the reply. It follows no redirect.
 func (f Endpoint) Fetch(t *testing.T, path string) (resp *http.Response, body string) {
 	t.Helper()
 	e := NewEngine(t, f)
@@ -102,8 +102,8 @@ func (f Endpoint) Fetch(t *testing.T, path string) (resp *http.Response, body st
 	return resp, string(read)
 }
 
-// requireAnswers waits until the front answers a request, whatever it says, for
-// as long as the process behind it runs.
+// requireAnswers waits until the endpoint answers a request with any status, as
+// long as the process behind it runs.
 func (f Endpoint) requireAnswers(t *testing.T, p *Process) {
 	t.Helper()
 	RequireEventually(t, p.Name+" answers at "+f.URL, func() bool {
@@ -113,12 +113,12 @@ func (f Endpoint) requireAnswers(t *testing.T, p *Process) {
 	})
 }
 
-// Port is the port of the front.
+// Port returns the port.
 func (f Endpoint) Port() string {
 	return f.URL[strings.LastIndex(f.URL, ":")+1:]
 }
 
-// Address is where the front listens, host:port.
+// Address returns host:port.
 func (f Endpoint) Address() string {
 	_, address, _ := strings.Cut(f.URL, "://")
 	return address

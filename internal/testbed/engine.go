@@ -15,32 +15,33 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Engine speaks Engine.IO over long-polling to a front, request by request, so
-// that a test sees what stock clients keep to themselves. Of version 3 it knows
-// no more than to open a session and to say that it is there.
+// Engine speaks Engine.IO over long-polling, request by request, so that a test
+// sees what clients do not show. Of version 3 it can only open a session and
+// send a ping.
 type Engine struct {
 	Endpoint Endpoint
 	Client   *http.Client
-	Version  string // to say. Default: 4
+	Version  string // of Engine.IO. Default: 4
 	SID      string
 
-	// compressed counts the replies that came compressed; the client asks for
-	// gzip, and undoes it.
+	// Compressed counts the replies that came compressed. The client asks for gzip
+	// and decompresses it.
 	Compressed int
 }
 
-// Reply is an HTTP response that has been read to its end.
+// Reply is an HTTP response whose body was read.
 type Reply struct {
 	*http.Response
 	Text string
 }
 
-// NewEngine returns an engine whose client takes HTTP/2 where the front does.
+// NewEngine returns an engine whose client uses HTTP/2 where the endpoint
+// offers it.
 func NewEngine(t *testing.T, f Endpoint) *Engine {
 	t.Helper()
 	transport := &http.Transport{
 		ForceAttemptHTTP2: true,
-		TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // the certificate is the host's own
+		TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // the certificate is the proxy's own
 	}
 	t.Cleanup(transport.CloseIdleConnections)
 	return &Engine{Endpoint: f, Client: &http.Client{Transport: transport, Timeout: Timeout}}
@@ -84,7 +85,7 @@ func (e *Engine) Handshake(t *testing.T) Reply {
 	return r
 }
 
-// PostPing says that the client is there, in the words of its version.
+// PostPing sends a ping, or a pong in version 4.
 func (e *Engine) PostPing(t *testing.T, cookies ...string) Reply {
 	t.Helper()
 	if e.Version == "3" {
@@ -93,6 +94,7 @@ func (e *Engine) PostPing(t *testing.T, cookies ...string) Reply {
 	return e.Post(t, "3", cookies...)
 }
 
+// Post sends a packet.
 func (e *Engine) Post(t *testing.T, packet string, cookies ...string) Reply {
 	t.Helper()
 	r := e.Do(t, http.MethodPost, packet, http.Header{"Content-Type": {"text/plain;charset=UTF-8"}, "Cookie": cookies})
@@ -101,7 +103,7 @@ func (e *Engine) Post(t *testing.T, packet string, cookies ...string) Reply {
 	return r
 }
 
-// pollFor polls until a packet begins with prefix and returns what follows.
+// pollFor polls until a packet begins with prefix, and returns what follows.
 func (e *Engine) pollFor(t *testing.T, prefix string) string {
 	t.Helper()
 	for {
@@ -115,22 +117,23 @@ func (e *Engine) pollFor(t *testing.T, prefix string) string {
 	}
 }
 
-// Connect joins the namespace and returns the name of the node that greets.
+// Connect joins the namespace and returns the name of the node.
 func (e *Engine) Connect(t *testing.T) string {
 	t.Helper()
 	e.Post(t, "40")
-	var greeting struct{ Node string }
-	said := strings.TrimSuffix(e.pollFor(t, `42["hello",`), "]")
-	require.NoError(t, json.Unmarshal([]byte(said), &greeting), "reading %q", said)
-	return greeting.Node
+	var hello struct{ Node string }
+	payload := strings.TrimSuffix(e.pollFor(t, `42["hello",`), "]")
+	require.NoError(t, json.Unmarshal([]byte(payload), &hello), "reading %q", payload)
+	return hello.Node
 }
 
-// Echo has the node acknowledge a text and returns the name it says.
+// Echo sends a text, checks that the node sends it back, and returns the name
+// of the node.
 func (e *Engine) Echo(t *testing.T, text string) string {
 	t.Helper()
-	said, err := json.Marshal([]string{"echo", text})
+	payload, err := json.Marshal([]string{"echo", text})
 	require.NoError(t, err)
-	e.Post(t, "421"+string(said))
+	e.Post(t, "421"+string(payload))
 	var answers []struct{ Node, Payload string }
 	got := e.pollFor(t, "431")
 	require.NoError(t, json.Unmarshal([]byte(got), &answers), "reading %q", got)
@@ -139,7 +142,7 @@ func (e *Engine) Echo(t *testing.T, text string) string {
 	return answers[0].Node
 }
 
-// HandshakeBound opens a session and checks that its sid is bound.
+// HandshakeBound opens a session and checks that its session ID has a tag.
 func (e *Engine) HandshakeBound(t *testing.T) Reply {
 	t.Helper()
 	r := e.Handshake(t)
@@ -147,12 +150,13 @@ func (e *Engine) HandshakeBound(t *testing.T) Reply {
 	return r
 }
 
-// NodeSID returns the part of a bound sid that is the node's.
+// NodeSID returns the session ID without its tag.
 func (e *Engine) NodeSID() string {
 	return e.SID[strings.LastIndex(e.SID, ".")+1:]
 }
 
-// SeenSID returns the sid that a node started with --trace saw in a request.
+// SeenSID returns the session ID in a request as a node started with --trace
+// saw it.
 func SeenSID(t *testing.T, r Reply) string {
 	t.Helper()
 	seen, err := url.Parse(r.Header.Get("X-Seen"))
@@ -160,7 +164,8 @@ func SeenSID(t *testing.T, r Reply) string {
 	return seen.Query().Get("sid")
 }
 
-// NewEngineWithoutKeepAlive returns an engine that makes a connection for each request.
+// NewEngineWithoutKeepAlive returns an engine that opens a connection for each
+// request.
 func NewEngineWithoutKeepAlive(t *testing.T, f Endpoint) *Engine {
 	t.Helper()
 	e := NewEngine(t, f)

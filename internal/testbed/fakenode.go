@@ -13,14 +13,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// FakeRequest is a request as it came to a fake node: the bytes of its head, on a
-// connection that is the fake's to write to, and to break.
+// FakeRequest is a request as a fake node receives it, and the connection that
+// it came on.
 type FakeRequest struct {
 	net.Conn
-	Head string // to the empty line, and without it
+	Head string // up to the empty line
 }
 
-// Target is the second word of the request's first line.
+// Target returns the request target.
 func (a FakeRequest) Target() string {
 	line, _, _ := strings.Cut(a.Head, "\r\n")
 	words := strings.Split(line, " ")
@@ -40,17 +40,16 @@ func (a FakeRequest) Reply(body string, headers ...string) {
 	lines := append([]string{
 		"HTTP/1.1 200 OK", "Content-Type: text/plain; charset=UTF-8", fmt.Sprintf("Content-Length: %d", len(body)),
 	}, headers...)
-	_, _ = a.Write([]byte(strings.Join(lines, "\r\n") + "\r\n\r\n" + body)) // who has gone has no use for it
+	_, _ = a.Write([]byte(strings.Join(lines, "\r\n") + "\r\n\r\n" + body)) // the proxy may have gone
 }
 
-// WaitForClose waits for the end of the connection.
+// WaitForClose waits until the proxy closes the connection.
 func (a FakeRequest) WaitForClose() {
-	_, _ = a.Read(make([]byte, 1)) // nobody sends anything but the next request
+	_, _ = a.Read(make([]byte, 1)) // only the next request could come
 }
 
-// StartFakeNode starts a node that real ones cannot be made to be. It has each
-// request answered in turn, as long as the answer says to go on with the
-// connection, and closes it then.
+// StartFakeNode starts a node that does what real ones do not. The function
+// answers each request, and reports whether the connection stays open.
 func StartFakeNode(t *testing.T, answer func(a FakeRequest) bool) (address string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -101,26 +100,26 @@ func serveFake(conn net.Conn, answer func(a FakeRequest) bool) {
 // fakeSessions counts the sessions of all fake nodes.
 var fakeSessions atomic.Int64
 
-// OpenPacket is what a stock node of Engine.IO 4 answers to a handshake.
-// Each has another session.
+// OpenPacket returns what a stock node of Engine.IO 4 answers to a handshake,
+// each time with another session ID.
 func OpenPacket() string {
 	return `0{"sid":"` + fmt.Sprintf("%020d", fakeSessions.Add(1)) +
 		`","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}`
 }
 
-// ShortLivedOpenPacket is one whose session has expired by the time that anybody looks
-// for it.
+// ShortLivedOpenPacket returns one whose session expires after two
+// milliseconds.
 func ShortLivedOpenPacket() string {
 	packet := strings.Replace(OpenPacket(), `"pingInterval":25000`, `"pingInterval":1`, 1)
 	return strings.Replace(packet, `"pingTimeout":20000`, `"pingTimeout":1`, 1)
 }
 
-// FrameV3 is a packet as Engine.IO 3 frames it.
+// FrameV3 returns a packet as Engine.IO 3 frames it.
 func FrameV3(packet string) string {
 	return fmt.Sprintf("%d:%s", len(packet), packet)
 }
 
-// ReplyAndCloseWrite answers the request, and then ends only the node's half of the
+// ReplyAndCloseWrite answers the request and closes the node's half of the
 // connection.
 func (a FakeRequest) ReplyAndCloseWrite(reply string) {
 	_, _ = io.WriteString(a, reply)
@@ -128,19 +127,19 @@ func (a FakeRequest) ReplyAndCloseWrite(reply string) {
 	a.WaitForClose()
 }
 
-// ReplyAndReset answers the request, and then breaks the connection.
+// ReplyAndReset answers the request and resets the connection.
 func (a FakeRequest) ReplyAndReset(reply string) {
 	_, _ = io.WriteString(a, reply)
 	_ = a.Conn.(*net.TCPConn).SetLinger(0)
 }
 
-// HandshakeResponse is that of a stock node to a handshake.
+// HandshakeResponse returns the whole response of a stock node to a handshake.
 func HandshakeResponse() string {
 	packet := OpenPacket()
 	return "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=UTF-8\r\nContent-Length: " + strconv.Itoa(len(packet)) + "\r\n\r\n" + packet
 }
 
-// HalfHandshakeResponse is half of the body of HandshakeResponse, and all in front of it.
+// HalfHandshakeResponse returns HandshakeResponse up to the middle of its body.
 func HalfHandshakeResponse() string {
 	head, packet, _ := strings.Cut(HandshakeResponse(), "\r\n\r\n")
 	return head + "\r\n\r\n" + packet[:len(packet)/2]

@@ -13,54 +13,38 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// MiB is what memory is measured in.
+// MiB is a mebibyte.
 const MiB = 1 << 20
 
-// memory is what the system says of a program's memory, in bytes: what it has,
-// and the most that it ever had.
-type memory struct {
+// MemoryUse is the memory of a program in bytes: what it has, and the most that
+// it ever had.
+type MemoryUse struct {
 	Resident, Peak int
 }
 
-func (m memory) String() string {
+// String implements [fmt.Stringer].
+func (m MemoryUse) String() string {
 	return fmt.Sprintf("%d MiB, %d at most", m.Resident/MiB, m.Peak/MiB)
 }
 
-// Memory asks the system for the memory of the front's program.
-func (f Endpoint) Memory(t *testing.T) memory {
+// Memory reads the memory of the proxy from the kernel.
+func (f Endpoint) Memory(t *testing.T) MemoryUse {
 	t.Helper()
-	status, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(f.PID(t)), "status"))
+	status, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(f.Program.PID()), "status"))
 	require.NoError(t, err)
-	return memory{Resident: matchNumber(t, status, `VmRSS:\s+(\d+) kB`) << 10, Peak: matchNumber(t, status, `VmHWM:\s+(\d+) kB`) << 10}
+	return MemoryUse{Resident: matchNumber(t, status, `VmRSS:\s+(\d+) kB`) << 10, Peak: matchNumber(t, status, `VmHWM:\s+(\d+) kB`) << 10}
 }
 
-// PID returns the process ID of the front's program, which is in the process
-// group of the shell that it is tethered to.
-func (f Endpoint) PID(t *testing.T) int {
-	t.Helper()
-	processes, err := filepath.Glob("/proc/[0-9]*/stat")
-	require.NoError(t, err)
-	for _, path := range processes {
-		stat, _ := os.ReadFile(path) // it may have ended by now
-		parts := regexp.MustCompile(`^(\d+) \((.*)\) \S \d+ (\d+) `).FindSubmatch(stat)
-		if parts != nil && string(parts[2]) == f.Program.Name && string(parts[3]) == strconv.Itoa(f.Program.Cmd.Process.Pid) {
-			return matchNumber(t, parts[1], `(\d+)`)
-		}
-	}
-	require.FailNow(t, "no "+f.Program.Name+" runs", f.Program.Log.Tail())
-	return 0
-}
-
-// Heap returns how much of its heap the front's program uses, without garbage,
-// and without the buffers that it keeps ready: they go the second time.
+// Heap returns how much of its heap the proxy uses, without garbage and without
+// pooled buffers, which the second collection frees.
 func (f Endpoint) Heap(t *testing.T) int {
 	t.Helper()
 	f.debugProfile(t, "heap?gc=1&debug=1")
 	return matchNumber(t, f.debugProfile(t, "heap?gc=1&debug=1"), `# HeapAlloc = (\d+)`)
 }
 
-// SettledHeap returns what heap does, when that has not become less for a while:
-// connections that have just ended are still in there at first.
+// SettledHeap returns the heap once it no longer shrinks: connections that have
+// just ended are still in it at first.
 func (f Endpoint) SettledHeap(t *testing.T) int {
 	t.Helper()
 	least, since := f.Heap(t), 0
@@ -74,14 +58,14 @@ func (f Endpoint) SettledHeap(t *testing.T) int {
 	return least
 }
 
-// Goroutines returns how many the front's program has.
+// Goroutines returns how many goroutines the proxy has.
 func (f Endpoint) Goroutines(t *testing.T) int {
 	t.Helper()
 	return matchNumber(t, f.debugProfile(t, "goroutine?debug=1"), `goroutine profile: total (\d+)`)
 }
 
-// RequireGoroutines waits until the front's program has no more goroutines than it
-// had, give or take what its bystanders do.
+// RequireGoroutines waits until the proxy has no more goroutines than it had,
+// give or take those of the bystanders.
 func (f Endpoint) RequireGoroutines(t *testing.T, had int) {
 	t.Helper()
 	const give = 60
@@ -90,7 +74,7 @@ func (f Endpoint) RequireGoroutines(t *testing.T, had int) {
 	})
 }
 
-// debugProfile asks the front's program for a profile of itself.
+// debugProfile reads a profile from the proxy's pprof endpoint.
 func (f Endpoint) debugProfile(t *testing.T, what string) []byte {
 	t.Helper()
 	resp, err := HTTPClient.Get("http://" + f.DebugAddress + "/debug/pprof/" + what)
@@ -102,7 +86,7 @@ func (f Endpoint) debugProfile(t *testing.T, what string) []byte {
 	return profile
 }
 
-// matchNumber returns the number in the first part of a pattern.
+// matchNumber returns the number in the first group of a pattern.
 func matchNumber(t *testing.T, text []byte, pattern string) int {
 	t.Helper()
 	parts := regexp.MustCompile(pattern).FindSubmatch(text)

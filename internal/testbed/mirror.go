@@ -8,16 +8,17 @@ import (
 	"testing"
 )
 
-// MirroredRequest is what a request was when it reached the node.
+// MirroredRequest is a request as it reached the mirror.
 type MirroredRequest struct {
 	Method, URI string
 	Cookies     []string
 }
 
+// PlainSID is a session ID as Engine.IO makes it.
 const PlainSID = "AbCdEfGhIjKlMnOpQrSt"
 
-// StartMirror starts a node that opens a session when it is asked to by
-// polling, and answers all else with what it was asked.
+// StartMirror starts a node that opens a session at a handshake, and answers
+// any other request with a [MirroredRequest] in JSON.
 func StartMirror(t *testing.T) (address string) {
 	t.Helper()
 	mirror := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -20,7 +20,7 @@ import (
 	"time"
 )
 
-// ModulePath is the path of this module, as go.mod states it.
+// ModulePath is the path of this module, as in go.mod.
 const ModulePath = "github.com/eio-affinity/affinity"
 
 // ModuleProxy is a Go module proxy that serves this module as a release of it
@@ -38,9 +38,9 @@ type ModuleProxy struct {
 	next    http.Handler
 }
 
-// NewModuleProxy packs the module in the folder root as the version that a
-// commit at a time would have, and returns the proxy that serves it. Other
-// modules come from the proxy at next.
+// NewModuleProxy packs the module in the folder root under the version of a
+// commit at a time, and returns a proxy that serves it. Other modules come from
+// the proxy next.
 func NewModuleProxy(root string, at time.Time, commit string, next *url.URL) (*ModuleProxy, error) {
 	at = at.UTC().Truncate(time.Second)
 	version := fmt.Sprintf("v0.0.0-%s-%s", at.Format("20060102150405"), commit)
@@ -102,9 +102,9 @@ func (p *ModuleProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// moduleFiles lists the files of the module in the folder root, relative to
-// it: those that git tracks or would on "git add", less the ones of nested
-// modules and what is not a regular file, which no module may hold.
+// moduleFiles lists the files of the module in the folder root: those that git
+// tracks or "git add" would add, without nested modules and irregular files,
+// which no module may hold.
 func moduleFiles(root string) ([]string, error) {
 	git := exec.Command("git", "ls-files", "--cached", "--others", "--exclude-standard", "--deduplicate", "-z")
 	git.Dir = root

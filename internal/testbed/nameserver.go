@@ -12,15 +12,15 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 )
 
-// The names that a nameServer knows: of all nodes, as addresses and as services,
-// and below the first one of each node.
+// The names that a NameServer knows: of all nodes, as addresses and as services.
+// Each node has its own name below the first one.
 const (
 	NodesName    = "nodes.test."
 	NodesService = "_socketio._tcp." + NodesName
 )
 
-// nameServer is a DNS server for the nodes of a test.
-type nameServer struct {
+// NameServer is a DNS server for the nodes of a test.
+type NameServer struct {
 	Addr string
 
 	mu      sync.Mutex
@@ -29,12 +29,13 @@ type nameServer struct {
 	queries map[string]int   // how often each name was asked for
 }
 
-// StartNameServer runs a server that names these nodes, until the test ends.
-func StartNameServer(t *testing.T, nodes []*Node) *nameServer {
+// StartNameServer runs a server that resolves the names to these nodes, until
+// the test ends.
+func StartNameServer(t *testing.T, nodes []*Node) *NameServer {
 	t.Helper()
 	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
 	require.NoError(t, err)
-	s := &nameServer{Addr: conn.LocalAddr().String(), known: map[string]*Node{}, queries: map[string]int{}}
+	s := &NameServer{Addr: conn.LocalAddr().String(), known: map[string]*Node{}, queries: map[string]int{}}
 	s.SetNodes(nodes)
 	ended := make(chan struct{})
 	go func() {
@@ -48,8 +49,8 @@ func StartNameServer(t *testing.T, nodes []*Node) *nameServer {
 	return s
 }
 
-// SetNodes has the server name these nodes, and no others, from now on.
-func (s *nameServer) SetNodes(nodes []*Node) {
+// SetNodes has the server resolve the names to these nodes from now on.
+func (s *NameServer) SetNodes(nodes []*Node) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.nodes = slices.Clone(nodes)
@@ -58,9 +59,9 @@ func (s *nameServer) SetNodes(nodes []*Node) {
 	}
 }
 
-// serve answers until the connection is closed. What it cannot read, nobody
-// waits for.
-func (s *nameServer) serve(conn net.PacketConn) {
+// serve answers until the connection is closed. It ignores what it cannot
+// parse.
+func (s *NameServer) serve(conn net.PacketConn) {
 	buffer := make([]byte, 1500)
 	for {
 		length, from, err := conn.ReadFrom(buffer)
@@ -83,7 +84,7 @@ func (s *nameServer) serve(conn net.PacketConn) {
 }
 
 // answers returns the records that answer a question.
-func (s *nameServer) answers(question dnsmessage.Question) []dnsmessage.Resource {
+func (s *NameServer) answers(question dnsmessage.Question) []dnsmessage.Resource {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	name := strings.ToLower(question.Name.String())
@@ -103,9 +104,8 @@ func (s *nameServer) answers(question dnsmessage.Question) []dnsmessage.Resource
 	return answers
 }
 
-// resolve returns the nodes that a name stands for, beginning with another one
-// each time.
-func (s *nameServer) resolve(name string) []*Node {
+// resolve returns the nodes of a name, starting with another one each time.
+func (s *NameServer) resolve(name string) []*Node {
 	if n := s.known[name]; n != nil {
 		return []*Node{n}
 	}

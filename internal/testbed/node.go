@@ -23,22 +23,22 @@ type Node struct {
 // NodeStarter starts one node for each name and returns them once all are up.
 type NodeStarter func(t *testing.T, names []string, flags ...string) []*Node
 
-// StartNodes starts one stock node, testdata/socketio/node.js, for each name and
-// returns them once all are up. The flags are those of node.js.
+// StartNodes starts one stock node, testdata/socketio/node.js, for each name
+// and returns them once all are up. The flags are those of node.js.
 func StartNodes(t *testing.T, names []string, flags ...string) []*Node {
 	t.Helper()
 	return StartNodesAt(t, nil, names, flags...)
 }
 
-// StartNodesAt starts nodes as StartNodes does, each at an address of its own.
+// StartNodesAt starts nodes as [StartNodes] does, at these addresses.
 func StartNodesAt(t *testing.T, addrs, names []string, flags ...string) []*Node {
 	t.Helper()
-	requireNodeModules(t)
+	RequireNodeModules(t)
 	return startEach(t, addrs, names, append([]string{"node", Path("testdata", "socketio", "node.js")}, flags...))
 }
 
-// StartGoNodes starts nodes that are not stock ones, testdata/goserver. The
-// flags are its own.
+// StartGoNodes starts nodes written in Go, testdata/goserver. The flags are its
+// own.
 func StartGoNodes(t *testing.T, names []string, flags ...string) []*Node {
 	t.Helper()
 	_, err := os.Stat(Binary("goserver"))
@@ -46,31 +46,31 @@ func StartGoNodes(t *testing.T, names []string, flags ...string) []*Node {
 	return startEach(t, nil, names, append([]string{Binary("goserver")}, flags...))
 }
 
-// startEach starts a program once for each name, on any free port unless there
-// are addresses.
+// startEach starts a program once for each name, on any free port unless
+// addresses are given.
 func startEach(t *testing.T, addrs, names, argv []string) []*Node {
 	t.Helper()
 	nodes := make([]*Node, len(names))
 	for i, name := range names {
-		proxy, flags := "127.0.0.1", []string{"--name", name}
+		host, flags := "127.0.0.1", []string{"--name", name}
 		if addrs != nil {
 			h, port, err := net.SplitHostPort(addrs[i])
 			require.NoError(t, err)
-			proxy, flags = h, append(flags, "--host", h, "--port", port)
+			host, flags = h, append(flags, "--host", h, "--port", port)
 		}
-		nodes[i] = &Node{Name: name, Addr: proxy, Process: start(t, "node "+name, nil, slices.Concat(argv, flags)...)}
+		nodes[i] = &Node{Name: name, Addr: host, Process: start(t, "node "+name, nil, slices.Concat(argv, flags)...)}
 	}
 	for _, n := range nodes {
 		var up struct{ Port int }
-		line := n.line(t)
+		line := n.Line(t)
 		require.NoError(t, json.Unmarshal([]byte(line), &up), "reading %q of node %s", line, n.Name)
 		n.Addr = net.JoinHostPort(n.Addr, strconv.Itoa(up.Port))
 	}
 	return nodes
 }
 
-// StartKillableNodes starts nodes as StartNodes does, on ports that are still free
-// when they are dead.
+// StartKillableNodes starts nodes as [StartNodes] does, on ports that no other
+// program takes while a node is down.
 func StartKillableNodes(t *testing.T, names []string, flags ...string) []*Node {
 	t.Helper()
 	addrs := make([]string, len(names))
@@ -80,11 +80,11 @@ func StartKillableNodes(t *testing.T, names []string, flags ...string) []*Node {
 	return StartNodesAt(t, addrs, names, flags...)
 }
 
-// StartUnixNodes starts a stock node for each name, each on a Unix socket of its
-// own. Their addresses are those of upstreams in a Caddyfile.
+// StartUnixNodes starts a stock node for each name, each on a Unix socket of
+// its own. Their addresses are those of upstreams in a Caddyfile.
 func StartUnixNodes(t *testing.T, names ...string) []*Node {
 	t.Helper()
-	requireNodeModules(t)
+	RequireNodeModules(t)
 	dir := ShortTempDir(t)
 	nodes := make([]*Node, len(names))
 	for i, name := range names {
@@ -95,13 +95,13 @@ func StartUnixNodes(t *testing.T, names ...string) []*Node {
 		}
 	}
 	for _, n := range nodes {
-		n.line(t)
+		n.Line(t)
 	}
 	return nodes
 }
 
-// ShortTempDir is a directory for Unix sockets, whose paths have to be short: a
-// test's own directory has the test's name in it.
+// ShortTempDir returns a directory for Unix sockets, whose paths are limited in
+// length: the test's own directory has the name of the test in it.
 func ShortTempDir(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "unix-")
@@ -110,6 +110,7 @@ func ShortTempDir(t *testing.T) string {
 	return dir
 }
 
+// Addresses returns the addresses of nodes.
 func Addresses(nodes []*Node) []string {
 	addrs := make([]string, len(nodes))
 	for i, n := range nodes {

@@ -9,16 +9,17 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// NodeStatus is what a node says of itself.
+// NodeStatus is what a node reports at /whoami.
 type NodeStatus struct {
 	Node    string
 	Clients int // open sessions
-	Waiting int // of them, those whose poll waits at the node
+	Waiting int // those of them whose poll waits at the node
 
 	Preflights        int // OPTIONS requests with a session ID that it has seen
-	UnknownPreflights int // of them, those whose session was never here
+	UnknownPreflights int // those of them whose session was never here
 }
 
+// Status returns what the node reports.
 func (n *Node) Status(t *testing.T) NodeStatus {
 	t.Helper()
 	resp, err := HTTPClient.Get("http://" + n.Addr + "/whoami")
@@ -29,7 +30,7 @@ func (n *Node) Status(t *testing.T) NodeStatus {
 	return answer
 }
 
-// RequireSessions waits until nodes have as many sessions at least.
+// RequireSessions waits until the nodes have at least this many sessions.
 func RequireSessions(t *testing.T, nodes []*Node, sessions int) {
 	t.Helper()
 	RequireEventually(t, fmt.Sprintf("%d sessions", sessions), func() bool {
@@ -56,20 +57,18 @@ func RequireWaitingPolls(t *testing.T, nodes []*Node, polls int) {
 // CountExited returns how many of the nodes have ended.
 func CountExited(nodes []*Node) (count int) {
 	for _, n := range nodes {
-		select {
-		case <-n.exited:
+		if !n.Running() {
 			count++
-		default:
 		}
 	}
 	return count
 }
 
-// RequireDeadNodeAvoided waits until the front sends nobody to a node that is dead, of
-// so many.
+// RequireDeadNodeAvoided waits until the endpoint sends no request to the dead
+// one of this many nodes.
 func RequireDeadNodeAvoided(t *testing.T, f Endpoint, nodes int) {
 	t.Helper()
-	RequireEventually(t, "nobody is sent to the dead node", func() bool {
+	RequireEventually(t, "no request is sent to the dead node", func() bool {
 		for range 2 * nodes {
 			resp, err := f.Get("/health")
 			if err != nil || resp.StatusCode != http.StatusOK {

@@ -1,35 +1,19 @@
 package testbed
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/eio-affinity/affinity/internal/testbed/local"
 )
 
-// Root returns the directory of this module, at or above the current one.
-var Root = sync.OnceValues(func() (string, error) {
-	start, err := os.Getwd()
-	if err != nil {
-		return "", fmt.Errorf("finding the current directory: %w", err)
-	}
-	for dir := start; ; dir = filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, "testdata", "socketio", "node.js")); err == nil {
-			return dir, nil
-		}
-		if dir == filepath.Dir(dir) {
-			return "", fmt.Errorf("finding testdata/socketio/node.js at or above %s: run this inside its repository", start)
-		}
-	}
-})
-
 // Path returns the path of a file of this module. It panics outside of the
-// module; see [Root].
+// module.
 func Path(elements ...string) string {
-	root, err := Root()
+	root, err := local.Root()
 	if err != nil {
 		panic(err)
 	}
@@ -39,7 +23,8 @@ func Path(elements ...string) string {
 // Binary returns the path of a program in bin/.
 func Binary(name string) string { return Path("bin", name) }
 
-func requireNodeModules(t *testing.T) {
+// RequireNodeModules ends the test if the Socket.IO packages are not installed.
+func RequireNodeModules(t *testing.T) {
 	t.Helper()
 	for _, module := range []string{"engine.io-client", "playwright-core", "socket.io", "socket.io-client"} {
 		_, err := os.Stat(Path("testdata", "socketio", "node_modules", module))
@@ -47,10 +32,9 @@ func requireNodeModules(t *testing.T) {
 	}
 }
 
-// Chromium returns the path of the browser: CHROMIUM, or Debian's.
-func Chromium() string {
-	if path := os.Getenv("CHROMIUM"); path != "" {
-		return path
-	}
-	return "/usr/bin/chromium"
+// RequireChromium ends the test if there is no browser.
+func RequireChromium(t *testing.T) {
+	t.Helper()
+	_, err := os.Stat(local.Chromium())
+	require.NoError(t, err, "Chromium is not installed: run make deps, or name yours in CHROMIUM")
 }

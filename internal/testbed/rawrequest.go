@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Dial connects to the front.
+// Dial connects to the endpoint.
 func (f Endpoint) Dial(t *testing.T) *net.TCPConn {
 	t.Helper()
 	conn, err := net.DialTimeout("tcp", f.Address(), Timeout)
@@ -23,20 +23,20 @@ func (f Endpoint) Dial(t *testing.T) *net.TCPConn {
 	return conn.(*net.TCPConn)
 }
 
-// SendRaw writes bytes on a connection of its own, whatever they are, and returns
-// all that comes back.
+// SendRaw writes a request as it is on a connection of its own, and returns all
+// that comes back.
 func (f Endpoint) SendRaw(t *testing.T, request string) string {
 	t.Helper()
 	conn := f.Dial(t)
 	defer func() { _ = conn.Close() }()
 	require.NoError(t, conn.SetDeadline(time.Now().Add(Timeout)))
-	go func() { _, _ = io.WriteString(conn, request) }() // who refuses it need not read it all
-	said, _ := io.ReadAll(conn)                          // nor end the connection politely
-	return string(said)
+	go func() { _, _ = io.WriteString(conn, request) }() // a proxy that refuses it need not read it all
+	reply, _ := io.ReadAll(conn)                         // nor close the connection cleanly
+	return string(reply)
 }
 
-// UpgradeRequest asks for a WebSocket, of a session or of a new one, on a
-// connection that is closed when it is refused.
+// UpgradeRequest returns a request for a WebSocket, of the session sid or of a
+// new one if it is empty, whose connection is closed if it is refused.
 func UpgradeRequest(f Endpoint, sid string) string {
 	query := "EIO=4&transport=websocket"
 	if sid != "" {
@@ -46,8 +46,8 @@ func UpgradeRequest(f Endpoint, sid string) string {
 		"\r\nConnection: Upgrade, close\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 }
 
-// WebSocket asks for a WebSocket, for a session's upgrade when there is a sid,
-// and ends it.
+// WebSocket requests a WebSocket, of the session sid or of a new one if it is
+// empty, and closes it.
 func WebSocket(t *testing.T, f Endpoint, sid string, header http.Header) Reply {
 	t.Helper()
 	query := "EIO=4&transport=websocket"
@@ -67,7 +67,7 @@ func WebSocket(t *testing.T, f Endpoint, sid string, header http.Header) Reply {
 	return Reply{Response: resp}
 }
 
-// ReadSID reads the reply to a handshake, and returns the sid that it gives.
+// ReadSID reads the reply to a handshake and returns its session ID.
 func ReadSID(r *bufio.Reader) (string, error) {
 	resp, err := http.ReadResponse(r, nil)
 	if err != nil {
@@ -85,14 +85,13 @@ func ReadSID(r *bufio.Reader) (string, error) {
 	return sid, nil
 }
 
-// Handshakes sends a wave of handshakes of a version on many connections, a few at a
-// time on each, and returns the sids that come back. The lifetime of the
-// sessions is short, or "" for the usual one.
-func (f Endpoint) Handshakes(t *testing.T, version, lifetime string, handshakes int) (sids []string) {
+// Handshakes sends this many handshakes of a version on many connections,
+// pipelined, and returns the session IDs. The suffix is appended to the target.
+func (f Endpoint) Handshakes(t *testing.T, version, suffix string, handshakes int) (sids []string) {
 	t.Helper()
 	const connections, ahead = 50, 10
 	require.Zero(t, handshakes%(connections*ahead), "%d handshakes, where each of %d connections has %d at a time", handshakes, connections, ahead)
-	target := "/socket.io/?EIO=" + version + "&transport=polling&t=sax6fk6i" + lifetime
+	target := "/socket.io/?EIO=" + version + "&transport=polling&t=sax6fk6i" + suffix
 	request := strings.Repeat("GET "+target+" HTTP/1.1\r\nHost: "+f.Address()+"\r\n\r\n", ahead)
 	start := time.Now()
 	var mu sync.Mutex

@@ -6,23 +6,25 @@ import (
 	"testing"
 )
 
-// Reconfigurable is a host whose upstreams can be replaced while it runs.
+// Reconfigurable is a proxy whose upstreams can be replaced while it runs.
 type Reconfigurable interface {
-	// ServeReconfigurable serves nodes as a host does. What it returns serves others
-	// in their place, and comes back once nobody is served by the old config.
+	// ServeReconfigurable serves nodes. The function that it returns replaces them,
+	// and returns once the old config serves no new connection.
 	ServeReconfigurable(t *testing.T, nodes []*Node) (Endpoint, func(nodes []*Node))
 }
 
-// WithGeneration is a Caddy with a header that changes with each generation of its
-// config, which makes it a new one and tells who has answered.
+// WithGeneration returns a Caddy that sets a header to the generation of its
+// config, so that each generation is another config and replies show which one
+// they come from.
 func WithGeneration(c Caddy, generation *int) Caddy {
-	proxy := c.Directive
+	directive := c.Directive
 	c.Directive = func(upstreams string) string {
-		return fmt.Sprintf("header X-Generation %d\n%s", *generation, proxy(upstreams))
+		return fmt.Sprintf("header X-Generation %d\n%s", *generation, directive(upstreams))
 	}
 	return c
 }
 
+// ServeReconfigurable implements [Reconfigurable].
 func (c Caddy) ServeReconfigurable(t *testing.T, nodes []*Node) (Endpoint, func([]*Node)) {
 	t.Helper()
 	loads := 0
@@ -36,6 +38,7 @@ func (c Caddy) ServeReconfigurable(t *testing.T, nodes []*Node) (Endpoint, func(
 	}
 }
 
+// ServeReconfigurable implements [Reconfigurable].
 func (h Traefik) ServeReconfigurable(t *testing.T, nodes []*Node) (Endpoint, func([]*Node)) {
 	t.Helper()
 	h.Chain = append([]string{GenerationMiddleware}, h.Chain...)
@@ -48,7 +51,8 @@ func (h Traefik) ServeReconfigurable(t *testing.T, nodes []*Node) (Endpoint, fun
 	}
 }
 
-// RequireGenerationServed waits until the config of this generation answers a request.
+// RequireGenerationServed waits until the config of this generation answers a
+// request.
 func RequireGenerationServed(t *testing.T, f Endpoint, generation int) {
 	t.Helper()
 	RequireEventually(t, fmt.Sprintf("config %d answers", generation), func() bool {
@@ -57,12 +61,12 @@ func RequireGenerationServed(t *testing.T, f Endpoint, generation int) {
 	})
 }
 
-// RequireGenerationReplaced waits until all new connections reach the config of this
-// generation: with Caddy alone, about half of them reach that of the last one
-// until its listener is closed. Twenty in a row mean that it is.
+// RequireGenerationReplaced waits until all new connections reach the config of
+// this generation. Caddy alone accepts some with the last one until its
+// listener is closed; twenty in a row mean that it is.
 func RequireGenerationReplaced(t *testing.T, f Endpoint, generation int) {
 	t.Helper()
-	RequireEventually(t, fmt.Sprintf("config %d takes over", generation), func() bool {
+	RequireEventually(t, fmt.Sprintf("config %d has replaced the last one", generation), func() bool {
 		for range 20 {
 			resp, err := f.Get("/health")
 			if err != nil || resp.Header.Get("X-Generation") != strconv.Itoa(generation) {

@@ -7,19 +7,22 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/eio-affinity/affinity/internal/testbed/local"
 )
 
-// StartRedis runs a Redis that keeps nothing until the test ends, and returns
+// StartRedis runs a Redis without persistence until the test ends, and returns
 // its URL once it answers.
 func StartRedis(t *testing.T) string {
 	t.Helper()
 	_, err := exec.LookPath("redis-server")
 	require.NoError(t, err, "there is no redis-server: run make deps")
 	address := FreeAddress(t)
-	proxy, port, err := net.SplitHostPort(address)
+	host, port, err := net.SplitHostPort(address)
 	require.NoError(t, err)
-	p := StartSupervised(t, "redis", nil, "redis-server",
-		"--bind", proxy, "--port", port, "--dir", t.TempDir(), "--save", "", "--appendonly", "no")
+	p := StartProcess(t, local.Options{Name: "redis", Supervise: true, Args: []string{
+		"redis-server", "--bind", host, "--port", port, "--dir", t.TempDir(), "--save", "", "--appendonly", "no",
+	}})
 	RequireEventually(t, "redis answers at "+address, func() bool {
 		p.RequireRunning(t)
 		return pings(address)

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// Result is what clients.js measured; its fields are described there.
+// Result is the result of clients.js, where its fields are described.
 type Result struct {
 	Clients           int            `json:"clients"`
 	Connected         int            `json:"connected"`
@@ -38,19 +38,19 @@ type Result struct {
 	NewsOfOtherNodes  int            `json:"newsOfOtherNodes"`
 	DuplicateNews     int            `json:"duplicateNews"`
 
-	Compressed int `json:"compressed"` // in a browser
+	Compressed int `json:"compressed"` // in a browser only
 
 	Of   Clients
 	took time.Duration
 }
 
+// String implements [fmt.Stringer].
 func (o Result) String() string {
 	return fmt.Sprintf("%d of %d clients, %d answers, %d errors, %d disconnects, upgraded %d, renamed %d, nodes %v, %.1f s",
 		o.Connected, o.Clients, o.Answers, o.ErrorCount, o.Disconnects, o.Upgraded, o.IDMismatch, o.PerNode, o.took.Seconds())
 }
 
-// Add returns what two crowds have measured together, as far as it is asked of
-// those that lose sessions.
+// Add returns two results together, without those fields that no caller needs.
 func (o Result) Add(other Result) Result {
 	return Result{
 		Clients:           o.Clients + other.Clients,
@@ -81,6 +81,7 @@ func addCounts(left, right map[string]int) map[string]int {
 	return both
 }
 
+// SumCounts returns the sum of all counts.
 func SumCounts(counts map[string]int) (all int) {
 	for _, n := range counts {
 		all += n
@@ -91,74 +92,73 @@ func SumCounts(counts map[string]int) (all int) {
 // AssertHeld checks that every client kept its session from beginning to end.
 func (o Result) AssertHeld(t *testing.T) {
 	t.Helper()
-	assert.Equal(t, o.Clients, o.Connected, "clients that a node greeted")
+	assert.Equal(t, o.Clients, o.Connected, "clients that connected")
 	assert.Zero(t, o.Disconnects, "sessions lost")
 	assert.Equal(t, o.Of.WantSetCookies, o.SetCookies, "cookies set")
 	assert.Equal(t, o.Of.WantIDMismatch, o.IDMismatch, "clients with another ID than their node knows them by")
 	o.AssertCorrect(t)
 }
 
-// AssertAllFailed checks that every client failed, whether a node had greeted it
-// or not. Each counts once.
+// AssertAllFailed checks that every client failed, before or after it was
+// connected. Each counts once.
 func (o Result) AssertAllFailed(t *testing.T) {
 	t.Helper()
 	assert.Equal(t, o.Clients, o.ErrorCount, "clients that fail, the first of them: %q", o.Errors)
 }
 
-// AssertCorrect checks that whatever was said was said right.
+// AssertCorrect checks that every message was answered correctly.
 func (o Result) AssertCorrect(t *testing.T) {
 	t.Helper()
 	assert.Zero(t, o.ErrorCount, "errors, the first of them: %q", o.Errors)
-	assert.Zero(t, o.WrongNode, "answers from another node than the one that greeted")
+	assert.Zero(t, o.WrongNode, "answers from another node than the client's")
 	assert.Zero(t, o.Mismatched, "payloads that came back different")
 }
 
-// AssertBalanced checks that all of the nodes took part, and that the fullest
-// holds at most one and a half times the mean.
+// AssertBalanced checks that every node has sessions, and that none has more
+// than one and a half times the mean.
 func (o Result) AssertBalanced(t *testing.T, nodes []*Node) {
 	t.Helper()
 	mean := float64(o.Connected) / float64(len(nodes))
-	assert.Len(t, o.PerNode, len(nodes), "nodes that greeted clients")
+	assert.Len(t, o.PerNode, len(nodes), "nodes with clients")
 	for _, n := range nodes {
 		assert.LessOrEqual(t, float64(o.PerNode[n.Name]), 1.5*mean, "sessions on node %s, of %v", n.Name, o.PerNode)
 	}
 }
 
-// AssertOnlyLostOn checks that the sessions of these nodes were lost and nobody
-// else's, and that each of them was opened anew by a client to which nobody ever
-// said that it could not connect.
+// AssertOnlyLostOn checks that all sessions of these nodes were lost and no
+// others, and that each of their clients reconnected without a connect error.
 func (o Result) AssertOnlyLostOn(t *testing.T, names ...string) {
 	t.Helper()
-	assert.Equal(t, o.Clients, o.Connected, "clients that a node greeted")
-	moved, all := map[string]int{}, 0
+	assert.Equal(t, o.Clients, o.Connected, "clients that connected")
+	lost, all := map[string]int{}, 0
 	for _, name := range names {
 		assert.Positive(t, o.PerNode[name], "clients of node %s, of %v", name, o.PerNode)
-		moved[name] = o.PerNode[name]
-		all += moved[name]
+		lost[name] = o.PerNode[name]
+		all += lost[name]
 	}
-	assert.Equal(t, moved, o.Lost, "sessions lost, by node")
+	assert.Equal(t, lost, o.Lost, "sessions lost, by node")
 	assert.Empty(t, o.ConnectErrors, "connect errors")
-	assert.Zero(t, o.LostBeforeConnect, "sessions lost before a node greeted")
-	assert.Len(t, o.ReopenedAfter, all, "sessions opened anew, %v", o.Reopened)
+	assert.Zero(t, o.LostBeforeConnect, "sessions lost before they were connected")
+	assert.Len(t, o.ReopenedAfter, all, "sessions reopened, %v", o.Reopened)
 	o.AssertCorrect(t)
 }
 
-// LogReconnects says how long it took the clients to come back, beside what
-// Socket.IO makes them wait: a reconnectionDelay of 1000 ms, by up to half of
-// it more or less (randomizationFactor).
+// LogReconnects logs how long the clients took to reconnect. Socket.IO itself
+// waits for its reconnectionDelay of 1000 ms, give or take half of it
+// (randomizationFactor).
 func (o Result) LogReconnects(t *testing.T) {
 	t.Helper()
 	after := slices.Sorted(slices.Values(o.ReopenedAfter))
 	if len(after) > 0 {
-		t.Logf("%s: %d of %d clients lost their sessions, %v, and came back %d, %d and %d ms later (the first, half, all), of which "+
+		t.Logf("%s: %d of %d clients lost their sessions, %v, and reconnected %d, %d and %d ms later (the first, half, all), of which "+
 			"Socket.IO waits 500 to 1500 ms; connect errors %v; now on %v",
 			t.Name(), len(after), o.Connected, o.Lost, after[0], after[len(after)/2], after[len(after)-1], o.ConnectErrors, o.Reopened)
 	}
 }
 
-// LogReconnectsSince also says how long it took all of them since it began.
+// LogReconnectsSince also logs how long all of them took together.
 func (o Result) LogReconnectsSince(t *testing.T, began time.Time) {
 	t.Helper()
 	o.LogReconnects(t)
-	t.Logf("%s: the last came back %d ms after it began", t.Name(), time.UnixMilli(o.LastReopened).Sub(began).Milliseconds())
+	t.Logf("%s: the last client reconnected %d ms after the failure", t.Name(), time.UnixMilli(o.LastReopened).Sub(began).Milliseconds())
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// OpenSessionOn opens sessions until one is on the node of a name. It closes those
-// that are not.
+// OpenSessionOn opens sessions until one is on the node of this name, and
+// closes the others.
 func OpenSessionOn(t *testing.T, f Endpoint, name string) *Engine {
 	t.Helper()
 	var e *Engine
@@ -25,7 +25,7 @@ func OpenSessionOn(t *testing.T, f Endpoint, name string) *Engine {
 	return e
 }
 
-// OpenSessions opens so many sessions, and returns how many each node has.
+// OpenSessions opens this many sessions and returns how many each node has.
 func OpenSessions(t *testing.T, f Endpoint, sessions int) map[string]int {
 	t.Helper()
 	perNode := map[string]int{}
@@ -35,7 +35,7 @@ func OpenSessions(t *testing.T, f Endpoint, sessions int) map[string]int {
 	return perNode
 }
 
-// TagOf opens a session and returns the tag of its node.
+// TagOf opens a session and returns its tag.
 func TagOf(t *testing.T, f Endpoint) string {
 	t.Helper()
 	e := NewEngine(t, f)
@@ -44,7 +44,7 @@ func TagOf(t *testing.T, f Endpoint) string {
 	return tag
 }
 
-// TagsByNode returns the tag of each node, as sessions that it opens have it.
+// TagsByNode opens sessions until it has the tag of each node.
 func TagsByNode(t *testing.T, f Endpoint, nodes []*Node) map[string]string {
 	t.Helper()
 	tags := map[string]string{}
@@ -57,8 +57,7 @@ func TagsByNode(t *testing.T, f Endpoint, nodes []*Node) map[string]string {
 	return tags
 }
 
-// ProxyCookie returns the one cookie of the proxy's own that a reply sets, as
-// the client sends it back.
+// ProxyCookie returns the proxy's cookie that a reply sets, name=value.
 func ProxyCookie(t *testing.T, r Reply) string {
 	t.Helper()
 	set := CookiesNamed(r, InnerCookie)

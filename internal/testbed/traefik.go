@@ -10,10 +10,13 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/eio-affinity/affinity/internal/testbed/local"
+	"github.com/eio-affinity/affinity/internal/testbed/traefikconfig"
 )
 
-// Traefik is the host Traefik. The zero value is what it has without the
-// plugin: a service with a sticky cookie.
+// Traefik is the proxy Traefik. The zero value has no plugin: a service with a
+// sticky cookie.
 type Traefik struct {
 	Chain               []string // of middlewares, the outermost first
 	Options             Object   // of the plugin. Default: the cookieNames
@@ -24,13 +27,13 @@ type Traefik struct {
 	HTTP3               bool     // offered beside HTTPS
 	HealthCheck         bool
 	AccessLog           string // its path
-	DebugAddress        string // the address at which it tells of itself, host:port
+	DebugAddress        string // of a pprof endpoint, host:port
 
-	// HealthCheckInterval is that of the health check. Default: 100ms
+	// HealthCheckInterval is the interval of the health check. Default: 100ms
 	HealthCheckInterval string
 	Generation          int
 
-	// change changes the dynamic configuration, from its key http on.
+	// Change edits the dynamic configuration, from its key http on.
 	Change func(http Object)
 
 	ExpectedErrors []string // parts of the error lines that its log may have
@@ -41,7 +44,7 @@ const (
 	PluginMiddleware     = "io"         // ours
 	CompressMiddleware   = "compress"   //
 	RetryMiddleware      = "retry"      //
-	GenerationMiddleware = "generation" // a reply header that tells one config from the next
+	GenerationMiddleware = "generation" // a reply header with the generation of the config
 )
 
 // The names of the sticky cookies. A plain service has the inner one only.
@@ -50,7 +53,7 @@ const (
 	InnerCookie = "server_id"
 )
 
-// TraefikPlugin is the plugin alone.
+// TraefikPlugin is Traefik with the plugin.
 var TraefikPlugin = Traefik{Chain: []string{PluginMiddleware}}
 
 // TraefikWith is the plugin with these options beside the name of the cookie.
@@ -61,8 +64,8 @@ func TraefikWith(options Object) Traefik {
 	return h
 }
 
-// TraefikWithDebugAddress is the plugin with these options in a Traefik that tells of
-// itself, as Caddy does anyway.
+// TraefikWithDebugAddress is the plugin with these options in a Traefik with a
+// pprof endpoint, which Caddy has anyway.
 func TraefikWithDebugAddress(t *testing.T, options Object) Traefik {
 	t.Helper()
 	h := TraefikWith(options)
@@ -70,11 +73,14 @@ func TraefikWithDebugAddress(t *testing.T, options Object) Traefik {
 	return h
 }
 
+// Serve implements [Proxy].
 func (h Traefik) Serve(t *testing.T, sites ...Site) []Endpoint {
 	t.Helper()
 	return h.StartServing(t, sites...).Endpoints
 }
 
+// StartServing runs Traefik until the test ends, and returns once it routes
+// requests of all sites.
 func (h Traefik) StartServing(t *testing.T, sites ...Site) *RunningTraefik {
 	t.Helper()
 	r := h.Start(t, sites...)
@@ -97,7 +103,6 @@ func (h Traefik) Start(t *testing.T, sites ...Site) *RunningTraefik {
 	t.Helper()
 	home := TraefikHome(t)
 	r := &RunningTraefik{sites: sites, dynamic: filepath.Join(home, "dynamic", "affinity.yml")}
-	require.NoError(t, os.Mkdir(filepath.Dir(r.dynamic), 0o700))
 	for _, s := range sites {
 		scheme := "http://"
 		if s.HTTPS {
@@ -112,44 +117,43 @@ func (h Traefik) Start(t *testing.T, sites ...Site) *RunningTraefik {
 		})
 	}
 	r.Load(t, h)
-	r.Process = StartTraefik(t, home, AsYAML(t, h.static(r.Endpoints, home)), h.ExpectedErrors...)
+	static := filepath.Join(home, "traefik.yml")
+	require.NoError(t, traefikconfig.Write(static, h.static(r.Endpoints, home)))
+	r.Process = StartTraefik(t, home, static, h.ExpectedErrors...)
 	for i := range r.Endpoints {
 		r.Endpoints[i].Program, r.Endpoints[i].DebugAddress = r.Process, h.DebugAddress
 	}
 	return r
 }
 
-// TraefikHome returns a directory of the test's from where Traefik finds the
-// plugin.
+// TraefikHome returns a directory in which Traefik finds the plugin.
 func TraefikHome(t *testing.T) string {
 	t.Helper()
 	home := t.TempDir()
-	module := filepath.Join(home, "plugins-local", "src", "github.com", "eio-affinity", "affinity")
-	require.NoError(t, os.MkdirAll(filepath.Dir(module), 0o700))
-	require.NoError(t, os.Symlink(Path(), module))
+	require.NoError(t, affinityPlugin().Install(home))
 	return home
 }
 
-// StartTraefik runs Traefik with a static configuration until the test ends,
-// and then checks what its log has said.
+// StartTraefik runs Traefik in the directory home with the static configuration of a
+// file until the test ends, and then checks its log.
 func StartTraefik(t *testing.T, home, static string, expects ...string) *Process {
 	t.Helper()
 	_, err := os.Stat(Binary("traefik"))
 	require.NoError(t, err, "there is no bin/traefik: run make traefik")
-	config := filepath.Join(home, "traefik.yml")
-	require.NoError(t, os.WriteFile(config, []byte(static), 0o600))
-
 	var p *Process
 	t.Cleanup(func() { // once it has ended
 		if p != nil {
-			assertTraefikLogClean(t, &p.Log, expects)
+			assertTraefikLogClean(t, p.Output.String(), expects)
 		}
 	})
-	p = StartSupervised(t, "traefik", nil, "sh", "-c", `cd "$0" && exec "$@"`, home, Binary("traefik"), "--configFile="+config)
+	p = StartProcess(t, local.Options{
+		Name: "traefik", Dir: home, Supervise: true,
+		Args: []string{Binary("traefik"), "--configFile=" + static},
+	})
 	return p
 }
 
-// RequireRoutes waits until Traefik has a router for a path. Before that, it
+// RequireRoutes waits until Traefik has a router for a path. Without one it
 // answers 404.
 func (r *RunningTraefik) RequireRoutes(t *testing.T, f Endpoint, path string) {
 	t.Helper()
@@ -160,11 +164,8 @@ func (r *RunningTraefik) RequireRoutes(t *testing.T, f Endpoint, path string) {
 	})
 }
 
-// Load gives Traefik a configuration, in the place of the one it has.
+// Load replaces the dynamic configuration.
 func (r *RunningTraefik) Load(t *testing.T, h Traefik) {
 	t.Helper()
-	// Under another name first: half a file is no configuration.
-	written := r.dynamic + ".new"
-	require.NoError(t, os.WriteFile(written, []byte(AsYAML(t, h.dynamic(r.Endpoints, r.sites))), 0o600))
-	require.NoError(t, os.Rename(written, r.dynamic))
+	require.NoError(t, traefikconfig.Write(r.dynamic, h.dynamic(r.Endpoints, r.sites)))
 }

@@ -4,57 +4,43 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"path/filepath"
 	"strings"
-	"testing"
 
-	"github.com/stretchr/testify/require"
+	"github.com/eio-affinity/affinity/internal/testbed/traefikconfig"
 )
 
 // Object is a part of a configuration.
-type Object = map[string]any
+type Object = traefikconfig.Object
 
-// AsYAML writes a configuration as JSON, which is YAML.
-func AsYAML(t *testing.T, o Object) string {
-	t.Helper()
-	written, err := json.MarshalIndent(o, "", "  ")
-	require.NoError(t, err)
-	return string(written)
+// affinityPlugin is the plugin of this module.
+func affinityPlugin() traefikconfig.Plugin {
+	return traefikconfig.Plugin{Name: "affinity", Module: ModulePath, Dir: Path()}
 }
 
-// static is the part of the configuration that Traefik reads once.
+// static returns the static configuration.
 func (h Traefik) static(endpoints []Endpoint, home string) Object {
-	entryPoints := Object{}
+	addresses := map[string]string{}
 	for i, f := range endpoints {
-		_, address, _ := strings.Cut(f.URL, "://")
-		point := Object{"address": address}
-		if h.HTTP3 {
-			point["http3"] = Object{}
-		}
-		entryPoints[entryPoint(i)] = point
+		addresses[entryPoint(i)] = f.Address()
 	}
-	static := Object{
-		"global":      Object{"checkNewVersion": false, "sendAnonymousUsage": false},
-		"log":         Object{"level": "DEBUG", "format": "json"},
-		"entryPoints": entryPoints,
-		// Shorter than the 5 seconds of Node.js: nothing is sent on a connection
-		// that the node is just closing.
-		"serversTransport": Object{"forwardingTimeouts": Object{"idleConnTimeout": "2s"}},
-		"providers": Object{
-			"providersThrottleDuration": "0s",
-			"file":                      Object{"directory": filepath.Join(home, "dynamic")},
-		},
-		"experimental": Object{
-			"abortOnPluginFailure": true,
-			"localPlugins":         Object{"affinity": Object{"moduleName": "github.com/eio-affinity/affinity"}},
-		},
+	if h.DebugAddress != "" {
+		addresses["traefik"] = h.DebugAddress
+	}
+	static := traefikconfig.Static(addresses, filepath.Join(home, "dynamic"), affinityPlugin())
+	static["log"] = Object{"level": "DEBUG", "format": "json"}
+	// Shorter than the 5 seconds of Node.js, so that no request is sent on a
+	// connection that the node is closing.
+	static["serversTransport"] = Object{"forwardingTimeouts": Object{"idleConnTimeout": "2s"}}
+	if h.HTTP3 {
+		for i := range endpoints {
+			static["entryPoints"].(Object)[entryPoint(i)].(Object)["http3"] = Object{}
+		}
 	}
 	if h.DebugAddress != "" {
 		static["api"] = Object{"insecure": true, "debug": true, "dashboard": false}
-		entryPoints["traefik"] = Object{"address": h.DebugAddress}
 	}
 	if h.AccessLog != "" {
 		static["accessLog"] = Object{"filePath": h.AccessLog}
@@ -62,10 +48,11 @@ func (h Traefik) static(endpoints []Endpoint, home string) Object {
 	return static
 }
 
+// entryPoint returns the name of a site's entry point, router and service.
 func entryPoint(i int) string { return fmt.Sprintf("site%d", i) }
 
-// dynamic is the part of the configuration that Traefik watches: a router and
-// a service for each site, and the middlewares that all of them share.
+// dynamic returns the dynamic configuration: a router and a service for each
+// site, and the middlewares that all of them share.
 func (h Traefik) dynamic(endpoints []Endpoint, sites []Site) Object {
 	routers, services := Object{}, Object{}
 	for i, s := range sites {
@@ -96,7 +83,7 @@ func (h Traefik) dynamic(endpoints []Endpoint, sites []Site) Object {
 	return Object{"http": http}
 }
 
-// Tag is the pattern of the tags that clients are given.
+// Tag returns a pattern that matches the tags in session IDs.
 func (h Traefik) Tag() string {
 	const level = "[0-9a-f]{16}"
 	if h.Nested {
@@ -105,6 +92,7 @@ func (h Traefik) Tag() string {
 	return level
 }
 
+// pluginOptions returns the options of the plugin.
 func (h Traefik) pluginOptions() Object {
 	switch {
 	case h.Options != nil:
@@ -116,7 +104,7 @@ func (h Traefik) pluginOptions() Object {
 	}
 }
 
-// services has the service of a name, and those that it is made of.
+// services returns the service of a site, and its children.
 func (h Traefik) services(name string, upstreams []string) Object {
 	if !h.Nested {
 		return Object{name: Object{"loadBalancer": h.Balancer(upstreams)}}
@@ -135,12 +123,9 @@ func (h Traefik) services(name string, upstreams []string) Object {
 	}
 }
 
+// Balancer returns the load balancer of a service.
 func (h Traefik) Balancer(upstreams []string) Object {
-	servers := make([]Object, len(upstreams))
-	for i, upstream := range upstreams {
-		servers[i] = Object{"url": "http://" + upstream}
-	}
-	balancer := Object{"servers": servers}
+	balancer := Object{"servers": traefikconfig.Servers(upstreams)}
 	if !h.WithoutStickyCookie {
 		balancer["sticky"] = h.StickyCookie(InnerCookie)
 	}
@@ -154,6 +139,7 @@ func (h Traefik) Balancer(upstreams []string) Object {
 	return balancer
 }
 
+// StickyCookie returns the option sticky with a cookie of this name.
 func (h Traefik) StickyCookie(cookie string) Object {
 	named := Object{"name": cookie}
 	if h.CrossSiteCookie {
@@ -162,7 +148,7 @@ func (h Traefik) StickyCookie(cookie string) Object {
 	return Object{"cookie": named}
 }
 
-// StickyCookieOf is the cookie that Traefik has for a server.
+// StickyCookieOf returns the sticky cookie of a server, name=value.
 func StickyCookieOf(address string) string {
 	sum := sha256.Sum256([]byte("http://" + address))
 	return InnerCookie + "=" + hex.EncodeToString(sum[:8])

@@ -26,13 +26,13 @@ func (r *RunningTraefik) RequireLogged(t *testing.T, parts ...string) {
 	})
 }
 
-// CountLogged counts the lines of the log that have all of the parts.
+// CountLogged returns how many lines of the log have all of the parts.
 func (r *RunningTraefik) CountLogged(parts ...string) int {
 	count := 0
-	for line := range strings.Lines(r.Log.String()) {
-		var said logLine
-		_ = json.Unmarshal([]byte(line), &said)
-		lacks := func(part string) bool { return !strings.Contains(said.text(), part) }
+	for line := range strings.Lines(r.Output.String()) {
+		var entry logLine
+		_ = json.Unmarshal([]byte(line), &entry)
+		lacks := func(part string) bool { return !strings.Contains(entry.text(), part) }
 		if !slices.ContainsFunc(parts, lacks) {
 			count++
 		}
@@ -40,19 +40,19 @@ func (r *RunningTraefik) CountLogged(parts ...string) int {
 	return count
 }
 
-// assertTraefikLogClean checks that a log of Traefik's has no line that tells of an
-// error, but for those with one of the expected parts.
-func assertTraefikLogClean(t *testing.T, log *output, expects []string) {
+// assertTraefikLogClean checks that a log of Traefik has no error, except lines
+// with one of the expected parts.
+func assertTraefikLogClean(t *testing.T, log string, expects []string) {
 	t.Helper()
-	for line := range strings.Lines(log.String()) {
-		var said logLine
-		bad := true // what is not one of its own lines is a panic's
-		if json.Unmarshal([]byte(line), &said) == nil {
-			bad = slices.Contains([]string{"error", "fatal", "panic"}, said.Level)
+	for line := range strings.Lines(log) {
+		var entry logLine
+		bad := true // a line that is not JSON is from a panic
+		if json.Unmarshal([]byte(line), &entry) == nil {
+			bad = slices.Contains([]string{"error", "fatal", "panic"}, entry.Level)
 		}
-		// What net/http has to complain of is for debugging, to Traefik.
+		// Traefik logs the messages of net/http at the level DEBUG.
 		for _, sign := range []string{"panic", "hijack", "superfluous"} {
-			bad = bad || strings.Contains(strings.ToLower(said.text()), sign)
+			bad = bad || strings.Contains(strings.ToLower(entry.text()), sign)
 		}
 		expected := func(part string) bool { return strings.Contains(line, part) }
 		assert.False(t, bad && !slices.ContainsFunc(expects, expected), "traefik logged: %s", line)

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// Variant is a way in which nodes and front may be set up. Whatever it is,
-// sessions must hold over every transport.
+// Variant is one way to set up nodes, proxy and clients. Sessions must hold in
+// each, over every transport.
 type Variant struct {
 	Name     string
 	Nodes    NodeStarter // Default: StartNodes
@@ -23,35 +23,38 @@ type Variant struct {
 	ForceBase64 bool
 	Roam        bool
 
-	// How clients keep cookies, if they do: as clients of Socket.IO 4 do for a
-	// session when told, or as an application can for longer.
+	// How clients keep cookies, if they do: as the client of Socket.IO 4 can for one
+	// session, or as an application can for longer.
 	WithCredentials, CookieJar bool
 }
 
-// Plain is the common case, run in full.
+// Plain is the common case.
 var Plain = Variant{Name: "stock nodes", Messages: 20}
 
 // SocketIO2 has Socket.IO 2 on both sides, where the session ID is also the ID
 // that the application sees.
 var SocketIO2 = Variant{Name: "Socket.IO 2", Flags: []string{"--socketio", "2"}, Version: 2, Messages: 20}
 
+// Transports are the ways in which a client connects.
 var Transports = [][]string{
 	{"polling"},
 	{"polling", "websocket"},
 	{"websocket"},
 }
 
-// Small is a setting in little, for what differs from another in one thing.
+// Small returns the variant with fewer, smaller messages of fewer clients, for
+// what differs from another variant in one thing.
 func (s Variant) Small() Variant {
 	s.Clients, s.Messages, s.MaxBytes = 30, 6, 20_000
 	return s
 }
 
-// Compresses says whether something between client and node compresses.
+// Compresses reports whether the nodes or the proxy compress.
 func (s Variant) Compresses() bool {
 	return s.Compress || slices.Contains(s.Flags, "--compression")
 }
 
+// StartNodes starts the nodes of the variant.
 func (s Variant) StartNodes(t *testing.T, names ...string) []*Node {
 	t.Helper()
 	if s.Nodes != nil {
@@ -60,11 +63,12 @@ func (s Variant) StartNodes(t *testing.T, names ...string) []*Node {
 	return StartNodes(t, names, s.Flags...)
 }
 
+// SiteOf returns the site of the variant with these nodes.
 func (s Variant) SiteOf(nodes []*Node) Site {
 	return Site{Upstreams: Addresses(nodes), HTTPS: s.HTTPS, Compress: s.Compress}
 }
 
-// ClientsOf is the crowd of the issue: sixty clients, and messages up to 100 kB.
+// ClientsOf returns the clients of the variant.
 func (s Variant) ClientsOf(f Endpoint, transports []string) Clients {
 	clients := cmp.Or(s.Clients, 60)
 	return Clients{

@@ -11,16 +11,17 @@ import (
 )
 
 // Timeout bounds every wait for something that must happen. It is far longer
-// than anything takes: it ends a test that hangs, and decides none.
+// than anything takes: it ends a test that hangs, and no test passes or fails
+// by it otherwise.
 const Timeout = 120 * time.Second
 
-// HTTPClient is the HTTP client of requests that need no other: none of them
-// waits for longer than the guard.
+// HTTPClient is the HTTP client of requests that need no other. No request
+// takes longer than [Timeout].
 var HTTPClient = &http.Client{Timeout: Timeout}
 
-// Receive waits until something comes on a channel or the channel is closed, and
-// reports whether that was within the guard. It ends no test, so any goroutine
-// may call it.
+// Receive waits until a channel has a value or is closed, and reports whether
+// that was within [Timeout]. It does not end the test, so any goroutine may
+// call it.
 func Receive[T any](channel <-chan T) (value T, inTime bool) {
 	timeout := time.NewTimer(Timeout)
 	defer timeout.Stop()
@@ -32,8 +33,8 @@ func Receive[T any](channel <-chan T) (value T, inTime bool) {
 	}
 }
 
-// RequireEventually waits until a condition holds. The condition may end the test
-// itself.
+// RequireEventually waits until a condition holds. The condition may end the
+// test itself.
 func RequireEventually(t *testing.T, what string, condition func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(Timeout)
@@ -43,8 +44,8 @@ func RequireEventually(t *testing.T, what string, condition func() bool) {
 	}
 }
 
-// EverySecond does something so many times, and waits a second in between, or as
-// long as it takes.
+// EverySecond calls a function this many times, once a second, or as fast as it
+// returns if it takes longer.
 func EverySecond(times int, do func(n int)) {
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
@@ -54,7 +55,7 @@ func EverySecond(times int, do func(n int)) {
 	}
 }
 
-// FromEnvironment returns the number in an environment variable.
+// FromEnvironment returns the number in an environment variable, or a default.
 func FromEnvironment(t *testing.T, variable string, otherwise int) int {
 	t.Helper()
 	value := os.Getenv(variable)

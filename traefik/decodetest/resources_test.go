@@ -58,8 +58,12 @@ func requireResources(t *testing.T, content string) (resources, map[string]*trae
 func decodeResources(t *testing.T, content string) resources {
 	t.Helper()
 	r := resources{
-		map[string]middlewareSpec{}, map[string]ingressRouteSpec{}, map[string]traefikServiceSpec{},
-		map[string]serversTransportSpec{}, map[string]deploymentSpec{}, map[string]serviceSpec{},
+		map[string]middlewareSpec{},
+		map[string]ingressRouteSpec{},
+		map[string]traefikServiceSpec{},
+		map[string]serversTransportSpec{},
+		map[string]deploymentSpec{},
+		map[string]serviceSpec{},
 	}
 	objects, texts := documents(t, content)
 	for i, text := range texts {

@@ -1,6 +1,6 @@
 //go:build unix
 
-package main
+package local
 
 import (
 	"os/exec"
@@ -15,8 +15,8 @@ func terminateGroup(cmd *exec.Cmd) { signalGroup(cmd, syscall.SIGTERM) }
 
 func killGroup(cmd *exec.Cmd) { signalGroup(cmd, syscall.SIGKILL) }
 
-// signalGroup ignores the error: the one that matters, no such process, means
-// that what was asked for is already so.
-func signalGroup(cmd *exec.Cmd, sig syscall.Signal) {
-	_ = syscall.Kill(-cmd.Process.Pid, sig)
+// signalGroup ignores the error: the one that can occur, no such process, means
+// that the group has ended.
+func signalGroup(cmd *exec.Cmd, signal syscall.Signal) {
+	_ = syscall.Kill(-cmd.Process.Pid, signal)
 }

@@ -1,10 +1,10 @@
 //go:build !unix
 
-package main
+package local
 
 import "os/exec"
 
-// Without process groups and SIGTERM a child is simply killed; a node also ends
+// Without process groups and SIGTERM a program is simply killed; a node also ends
 // when its standard input closes.
 
 func ownGroup(*exec.Cmd) {}
