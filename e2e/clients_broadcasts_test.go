@@ -62,7 +62,7 @@ func testBroadcastsWithinANode(t *testing.T, h testbed.Proxy) {
 // proxies.
 type broadcastClients struct {
 	nodes   []*testbed.Node
-	groups  []*testbed.RunningClients
+	groups  testbed.ClientGroups
 	clients int
 }
 
@@ -78,9 +78,7 @@ func startAudience(t *testing.T, h testbed.Proxy, flags ...string) *broadcastCli
 		a.groups = append(a.groups, c.Start(t))
 		a.clients += c.Count
 	}
-	for _, r := range a.groups {
-		r.RequireReady(t)
-	}
+	a.groups.RequireReady(t)
 	return a
 }
 

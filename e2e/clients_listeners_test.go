@@ -54,12 +54,10 @@ func TestCaddyHoldsSessionsOnEveryKindOfListener(t *testing.T) {
 	var active testbed.ClientGroups
 	for _, f := range append([]testbed.Endpoint{first, second, six}, ranged...) {
 		active = append(active, testbed.Clients{
-			URL: f.URL, Count: 12, Transports: []string{"polling"}, Messages: 2, MaxBytes: 2000, Mode: testbed.Continuous, Pause: 250,
+			URL: f.URL, Count: 12, Transports: []string{"polling"}, Messages: 2, MaxBytes: 2000, Mode: testbed.Continuous, Pause: 1000,
 		}.Start(t))
 	}
-	for _, r := range active {
-		r.RequireReady(t)
-	}
+	active.RequireReady(t)
 	e := testbed.NewEngineWithoutKeepAlive(t, ranged[0])
 	e.Handshake(t)
 	node := e.Connect(t)

@@ -32,9 +32,7 @@ func TestCaddyHoldsSessionsBesideOtherHandlersOfTheSite(t *testing.T) {
 			URL: f.URL, Count: each, Transports: transport, Messages: 2, MaxBytes: 2000, Mode: testbed.Continuous, Pause: 50,
 		}.Start(t))
 	}
-	for _, r := range active {
-		r.RequireReady(t)
-	}
+	active.RequireReady(t)
 	e := testbed.NewEngine(t, f)
 	e.HandshakeBound(t)
 	node := e.Connect(t)

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,6 +12,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/eio-affinity/affinity/internal/testbed"
+	"github.com/eio-affinity/affinity/internal/testbed/traefikconfig"
 )
 
 // The examples hold sessions, with a port and nodes that are to be had here.
@@ -32,7 +32,9 @@ func TestTraefikRunsTheExamples(t *testing.T) {
 			static := readExample(t, "static.yml")
 			static = replaced(t, static, ":80", strings.TrimPrefix(f.URL, "http://"))
 			static = replaced(t, static, "/etc/traefik/dynamic.yml", path)
-			assertExampleHolds(t, home, static, f, nodes)
+			config := object{}
+			require.NoError(t, yaml.Unmarshal([]byte(static), &config))
+			assertExampleHolds(t, home, config, f, nodes)
 		})
 	}
 }
@@ -71,22 +73,20 @@ func TestTraefikRunsTheComposeFile(t *testing.T) {
 	dynamic := asFile(t, labels)
 	put(dynamic, "http.routers.chat.service", "chat")
 	put(dynamic, "http.services.chat.loadBalancer.servers", servers(nodes))
-	require.NoError(t, os.WriteFile(path, []byte(asYAML(t, dynamic)), 0o600))
+	require.NoError(t, traefikconfig.Write(path, dynamic))
 
-	assertExampleHolds(t, home, asYAML(t, static), f, nodes)
+	assertExampleHolds(t, home, static, f, nodes)
 }
 
 // assertExampleHolds runs Traefik with a static configuration and checks that it
 // holds sessions over polling and WebSocket.
-func assertExampleHolds(t *testing.T, home, static string, f testbed.Endpoint, nodes []*testbed.Node) {
+func assertExampleHolds(t *testing.T, home string, config object, f testbed.Endpoint, nodes []*testbed.Node) {
 	t.Helper()
-	var config object
-	require.NoError(t, yaml.Unmarshal([]byte(static), &config))
 	config["global"] = object{"checkNewVersion": false, "sendAnonymousUsage": false}
 	config["log"] = object{"level": "DEBUG", "format": "json"}
 
 	path := filepath.Join(home, "static.yml")
-	require.NoError(t, os.WriteFile(path, []byte(asYAML(t, config)), 0o600))
+	require.NoError(t, traefikconfig.Write(path, config))
 	r := &testbed.RunningTraefik{Process: testbed.StartTraefik(t, home, path)}
 	r.RequireRoutes(t, f, "/socket.io/")
 	testbed.Plain.Small().RunHeld(t, f, []string{"polling", "websocket"}).AssertBalanced(t, nodes)
@@ -133,14 +133,6 @@ func servers(nodes []*testbed.Node) []object {
 		all[i] = object{"url": "http://" + n.Addr}
 	}
 	return all
-}
-
-// asYAML writes a configuration as JSON, which is YAML.
-func asYAML(t *testing.T, config object) string {
-	t.Helper()
-	written, err := json.Marshal(config)
-	require.NoError(t, err)
-	return string(written)
 }
 
 func readExample(t *testing.T, name string) string {

@@ -79,9 +79,7 @@ func TestCaddyReconnectsClientsAfterARestart(t *testing.T) {
 			URL: endpoints[0].URL, Count: 30, Transports: transport, Messages: 2, MaxBytes: 2000, Mode: testbed.Continuous, Pause: 250, Reconnect: true,
 		}.Start(t))
 	}
-	for _, r := range active {
-		r.RequireReady(t)
-	}
+	active.RequireReady(t)
 
 	first.Terminate(t, syscall.SIGTERM)
 	testbed.StartCaddyBesideAnother(t, block)

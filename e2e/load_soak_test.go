@@ -51,9 +51,7 @@ func testSoak(t *testing.T, h testbed.Proxy) {
 			Mode: testbed.Commands, WantSetCookies: f.CookiesFor(clients, part.transports),
 		}.Start(t))
 	}
-	for _, r := range groups {
-		r.RequireReady(t)
-	}
+	groups.RequireReady(t)
 
 	// round has every client send a message, and records the proxy's memory.
 	var resident []int

@@ -55,7 +55,8 @@ func TestCaddySetsOneCookieAfterARetry(t *testing.T) {
 
 func TestCaddyReplacesTheCookieOfADeadNode(t *testing.T) {
 	nodes := testbed.StartNodes(t, []string{"a", "b"}, "--trace")
-	f := testbed.CaddyShowingReason("cookie", "fail_duration 10m").Serve(t, testbed.Site{Upstreams: testbed.Addresses(nodes)})[0]
+	// A request on a connection that the node is closing would not be retried.
+	f := testbed.CaddyShowingReason("cookie", "fail_duration 10m", "transport http {\nkeepalive off\n}").Serve(t, testbed.Site{Upstreams: testbed.Addresses(nodes)})[0]
 	e := testbed.NewEngine(t, f)
 	opened := e.HandshakeBound(t)
 	mine := testbed.ProxyCookie(t, opened)

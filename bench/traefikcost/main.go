@@ -1,10 +1,10 @@
 // Command traefikcost measures what the Traefik plugin costs: the CPU time that
 // a real Traefik takes for a request, with three configurations side by side:
 //
-//	none   no plugin; the client sends Traefik's sticky cookie itself
-//	empty  a plugin that does nothing but call the next handler, which is what
-//	       the interpreter itself costs
-//	ours   this project's plugin; the client has no cookie
+//	none      no plugin; the client sends Traefik's sticky cookie itself
+//	empty     a plugin that does nothing but call the next handler, which is what
+//	          the interpreter itself costs
+//	affinity  this module's plugin; the client has no cookie
 //
 // and for two kinds of requests: polls of sessions that are open, and
 // handshakes.

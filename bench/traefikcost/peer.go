@@ -25,7 +25,7 @@ type configuration struct {
 var configurations = []configuration{
 	{title: "none", cookies: true},
 	{title: "empty", plugin: "bench/traefikcost/emptyplugin", module: "github.com/eio-affinity/emptyplugin", options: "{}", cookies: true},
-	{title: "ours", plugin: ".", module: "github.com/eio-affinity/affinity", options: `{"cookieNames": ["` + stickyCookie + `"]}`},
+	{title: "affinity", plugin: ".", module: "github.com/eio-affinity/affinity", options: `{"cookieNames": ["` + stickyCookie + `"]}`},
 }
 
 // peer is a Traefik of one configuration, with its clients.

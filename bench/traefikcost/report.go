@@ -39,10 +39,10 @@ func (c costs) String() string {
 		}
 		_, _ = fmt.Fprintln(table)
 	}
-	line("", "no plugin", "empty plugin", "ours", "ours / empty", "ours / none")
+	line("", "no plugin", "empty plugin", "affinity", "affinity / empty", "affinity / none")
 	for _, k := range kinds {
-		none, empty, ours := median(c[k.title]["none"]), median(c[k.title]["empty"]), median(c[k.title]["ours"])
-		line(k.title, microseconds(none), microseconds(empty), microseconds(ours), ratio(ours, empty), ratio(ours, none))
+		none, empty, affinity := median(c[k.title]["none"]), median(c[k.title]["empty"]), median(c[k.title]["affinity"])
+		line(k.title, microseconds(none), microseconds(empty), microseconds(affinity), ratio(affinity, empty), ratio(affinity, none))
 	}
 	_ = table.Flush() // nothing fails that writes into a strings.Builder
 	return text.String()

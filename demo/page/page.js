@@ -44,7 +44,7 @@ async function explain(name) {
   log("bad", `node ${name} was running all the while`);
 }
 
-// Cookies of other programs on this host were there before; ours would be new.
+// Cookies of other programs on this host were there before; one of this demo would be new.
 const cookieNames = () => document.cookie.split("; ").filter(Boolean).map((cookie) => cookie.split("=", 1)[0]);
 const cookiesBefore = new Set(cookieNames());
 

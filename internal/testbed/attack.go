@@ -32,9 +32,7 @@ func StartAttack(t *testing.T, h Proxy, like Variant, fakes ...string) *Attack {
 			Mode: Continuous, Pause: 50, WantSetCookies: s.Bystanders.CookiesFor(clients, transports),
 		}.Start(t))
 	}
-	for _, r := range s.clients {
-		r.RequireReady(t)
-	}
+	s.clients.RequireReady(t)
 	s.Before = s.Memory(t)
 	return s
 }

@@ -10,7 +10,7 @@ func TestCaddyProblems(t *testing.T) {
 	const race, ended = "==================\nWARNING: DATA RACE\n", "==================\n"
 	for _, tc := range []struct{ name, log, want string }{
 		{"information", `{"level":"info","msg":"serving initial configuration"}` + "\n", ""},
-		{"a warning", `{"level":"warn","msg":"a tag that none of the upstreams has"}` + "\n", ""},
+		{"a warning", `{"level":"warn","msg":"a tag that no upstream has"}` + "\n", ""},
 		{"an error", `{"level":"error","logger":"http.log.error","msg":"EOF","status":500}` + "\n", "an error"},
 		{"an expected error", `{"level":"error","logger":"http.log.error","msg":"EOF","status":502}` + "\n", ""},
 		{"a panic of a handler", `{"level":"error","logger":"http.stdlib","msg":"http: panic serving 127.0.0.1:1: oh"}` + "\n", "a panic or a misused reply"},

@@ -9,7 +9,7 @@ import (
 type ClientGroups []*RunningClients
 
 // StartReconnectingClients starts this many clients over each of the
-// transports. They send messages until they are told to finish, and reconnect
+// transports. They send messages until they are to finish, and reconnect
 // when they lose their session.
 func StartReconnectingClients(t *testing.T, f Endpoint, each int, transports ...[]string) ClientGroups {
 	t.Helper()
@@ -20,10 +20,16 @@ func StartReconnectingClients(t *testing.T, f Endpoint, each int, transports ...
 			Mode: Continuous, Pause: 3000, Reconnect: true,
 		}.Start(t)
 	}
-	for _, r := range groups {
+	groups.RequireReady(t)
+	return groups
+}
+
+// RequireReady waits until all clients are connected, in either mode.
+func (rs ClientGroups) RequireReady(t *testing.T) {
+	t.Helper()
+	for _, r := range rs {
 		r.RequireReady(t)
 	}
-	return groups
 }
 
 // Count returns the number of clients.
@@ -66,9 +72,7 @@ func StartClients(t *testing.T, all ...Clients) ClientGroups {
 	for i, c := range all {
 		groups[i] = c.Start(t)
 	}
-	for _, r := range groups {
-		r.RequireReady(t)
-	}
+	groups.RequireReady(t)
 	return groups
 }
 

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Mode is what clients do until they are told to finish.
+// Mode is what clients do until they are to finish.
 type Mode string
 
 // Without a mode, clients send their messages and leave.

@@ -41,7 +41,7 @@ type Traefik struct {
 
 // The middlewares that a chain may have.
 const (
-	PluginMiddleware     = "io"         // ours
+	PluginMiddleware     = "io"         // of this module
 	CompressMiddleware   = "compress"   //
 	RetryMiddleware      = "retry"      //
 	GenerationMiddleware = "generation" // a reply header with the generation of the config
