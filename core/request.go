@@ -36,6 +36,7 @@ type Request struct {
 // ParseRequest parses a raw query, the part of a URL after the "?". It reports
 // false if the query has no EIO parameter, which every Engine.IO request has.
 func ParseRequest(query string) (Request, bool) {
+	// The results have no names: Yaegi v0.16.1 loses a struct that is assigned to one.
 	version, _, count := parameter(query, "&EIO=")
 	if count == 0 {
 		return Request{}, false
