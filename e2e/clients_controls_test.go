@@ -61,15 +61,16 @@ func testTagChangesID(t *testing.T, h withSID) {
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, testbed.SocketIO2.Flags...)
 	f := h("tag").Serve(t, testbed.SocketIO2.SiteOf(nodes))[0]
 
-	var running testbed.ClientGroups
+	v := testbed.SocketIO2.Small()
+	c := v.ClientsInTurn(f, testbed.Transports...)
 	for _, transport := range testbed.Transports {
-		c := testbed.SocketIO2.Small().ClientsOf(f, transport)
 		if transport[0] == "polling" {
-			c.WantIDMismatch = c.Count
+			c.WantIDMismatch += v.Clients
 		}
-		running = append(running, c.Start(t))
 	}
-	running.WaitHeld(t).AssertBalanced(t, nodes)
+	o := c.Run(t)
+	o.AssertHeld(t)
+	o.AssertBalanced(t, nodes)
 }
 
 func TestCaddyLosesSessionsOfSocketIO2WithSidOff(t *testing.T) {

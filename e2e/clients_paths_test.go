@@ -29,7 +29,7 @@ func TestCaddyHoldsSessionsBesideOtherHandlersOfTheSite(t *testing.T) {
 	var active testbed.ClientGroups
 	for _, transport := range testbed.Transports {
 		active = append(active, testbed.Clients{
-			URL: f.URL, Count: each, Transports: transport, Messages: 2, MaxBytes: 2000, Mode: testbed.Continuous, Pause: 50,
+			URL: f.URL, Count: each, Transports: transport, Messages: 2, MaxBytes: 2000, Mode: testbed.Continuous, Pause: 250,
 		}.Start(t))
 	}
 	active.RequireReady(t)

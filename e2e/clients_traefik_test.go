@@ -57,7 +57,7 @@ func TestTraefikHoldsAHundredSockets(t *testing.T) {
 
 	active := testbed.Clients{
 		URL: f.URL, Count: sockets, Transports: []string{"polling", "websocket"},
-		Messages: 2, MaxBytes: 2000, Mode: testbed.Continuous, Pause: 50,
+		Messages: 2, MaxBytes: 2000, Mode: testbed.Continuous, Pause: 250,
 	}.Start(t)
 	active.RequireReady(t)
 	for _, transport := range testbed.Transports {

@@ -54,10 +54,9 @@ func testTwoGenerations(t *testing.T, h testbed.Proxy) {
 	f := h.Serve(t, testbed.Plain.SiteOf(nodes))[0]
 
 	var running testbed.ClientGroups
-	for _, transport := range testbed.Transports {
-		for _, version := range []int{4, 2} {
-			running = append(running, testbed.Variant{Version: version}.Small().ClientsOf(f, transport).Start(t))
-		}
+	for _, version := range []int{4, 2} {
+		v := testbed.Variant{Version: version}.Small()
+		running = append(running, v.ClientsInTurn(f, testbed.Transports...).Start(t))
 	}
 	running.WaitHeld(t).AssertBalanced(t, nodes)
 }
