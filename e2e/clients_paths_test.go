@@ -17,6 +17,7 @@ import (
 // With `socketio /socket.io/*`, other handlers of the site serve the other
 // paths: here a reverse_proxy and a file_server.
 func TestCaddyHoldsSessionsBesideOtherHandlersOfTheSite(t *testing.T) {
+	t.Parallel()
 	files := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(files, "hello.txt"), []byte("hello from a file"), 0o600))
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--trace")

@@ -18,6 +18,7 @@ var variants = []testbed.Variant{
 }
 
 func TestCaddyHoldsSessionsWith(t *testing.T) {
+	t.Parallel()
 	for _, v := range variants {
 		t.Run(v.Name, func(t *testing.T) {
 			testSessionsHold(t, testbed.CaddyShorthand, v, testbed.Transports...)
@@ -26,6 +27,7 @@ func TestCaddyHoldsSessionsWith(t *testing.T) {
 }
 
 func TestTraefikHoldsSessionsWith(t *testing.T) {
+	t.Parallel()
 	for _, v := range variants {
 		t.Run(v.Name, func(t *testing.T) {
 			testSessionsHold(t, testbed.TraefikPlugin, v, testbed.Transports...)
@@ -40,6 +42,7 @@ var caddyLongForm = testbed.Caddy{Directive: func(upstreams string) string {
 }}
 
 func TestCaddyHoldsSessionsInTheLongForm(t *testing.T) {
+	t.Parallel()
 	testSessionsHold(t, caddyLongForm, testbed.Plain.Small(), testbed.Transports...)
 }
 
@@ -57,11 +60,13 @@ func testSessionsHold(t *testing.T, h testbed.Proxy, v testbed.Variant, transpor
 }
 
 func TestCaddyHoldsSessionsOfTwoSites(t *testing.T) {
+	t.Parallel()
 	testTwoSites(t, testbed.CaddyShorthand)
 }
 
 // Both sites share one middleware.
 func TestTraefikHoldsSessionsOfTwoSites(t *testing.T) {
+	t.Parallel()
 	testTwoSites(t, testbed.TraefikPlugin)
 }
 

@@ -15,10 +15,12 @@ import (
 var caddyWithSharedSecret = testbed.CaddyWith("secret shared-by-all-proxies")
 
 func TestCaddyHoldsSessionsAcrossProxies(t *testing.T) {
+	t.Parallel()
 	testSessionsHoldAcrossProxies(t, caddyWithSharedSecret)
 }
 
 func TestTraefikHoldsSessionsAcrossProxies(t *testing.T) {
+	t.Parallel()
 	testSessionsHoldAcrossProxies(t, testbed.TraefikPlugin)
 }
 
@@ -69,6 +71,7 @@ func testEachProxyInTurn(t *testing.T, b *testbed.TCPBalancer) {
 // through the wrong one goes to a node as for a new session, with the tag. The
 // node answers that it does not know the session, and the client reconnects.
 func TestCaddyWarnsOfAnotherSecret(t *testing.T) {
+	t.Parallel()
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--trace")
 	proxies := startWithDifferentSecrets(t, nodes)
 	for i, wrong := range proxies {
@@ -91,6 +94,7 @@ func TestCaddyWarnsOfAnotherSecret(t *testing.T) {
 
 // A WebSocket is one connection, whose session is not lost.
 func TestCaddyHoldsWebSocketsWithDifferentSecrets(t *testing.T) {
+	t.Parallel()
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"})
 	proxies := startWithDifferentSecrets(t, nodes)
 	b := testbed.StartTCPBalancer(t, endpointsOf(proxies))
