@@ -2,6 +2,7 @@ package core
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -14,25 +15,25 @@ const (
 	boundBody = `0{"sid":"` + testTag + `.abc"}`
 )
 
-// always gives every session one tag.
+// always returns the same tag for every session.
 func always(tag string) func(http.Header, Handshake) string {
 	return func(http.Header, Handshake) string { return tag }
 }
 
 func TestHandshakeRewriter(t *testing.T) {
 	cases := []struct {
-		name   string
-		reply  http.HandlerFunc
-		tag    string
-		status int
-		body   string
-		header map[string]string
-		opened bool
-		sid    string
+		name    string
+		respond http.HandlerFunc
+		tag     string
+		status  int
+		body    string
+		header  map[string]string
+		opened  bool
+		sid     string
 	}{
 		{
-			name: "binds a session and corrects the length",
-			reply: func(w http.ResponseWriter, _ *http.Request) {
+			name: "adds the tag and corrects the length",
+			respond: func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Content-Length", strconv.Itoa(len(openBody)))
 				w.Header().Set("X-Node", "a")
 				w.WriteHeader(http.StatusOK)
@@ -42,8 +43,8 @@ func TestHandshakeRewriter(t *testing.T) {
 			header: map[string]string{"Content-Length": strconv.Itoa(len(boundBody)), "X-Node": "a"},
 		},
 		{
-			name: "binds a session that comes in pieces, without a length",
-			reply: func(w http.ResponseWriter, _ *http.Request) {
+			name: "adds the tag to an open packet in pieces, without a length",
+			respond: func(w http.ResponseWriter, _ *http.Request) {
 				for _, c := range strings.Split(openBody, "") {
 					write(w, c)
 					_ = http.NewResponseController(w).Flush()
@@ -53,18 +54,18 @@ func TestHandshakeRewriter(t *testing.T) {
 			header: map[string]string{"Content-Length": ""},
 		},
 		{
-			name:  "leaves a session without a tag",
-			reply: func(w http.ResponseWriter, _ *http.Request) { write(w, openBody) },
-			tag:   "", status: 200, body: openBody, opened: true, sid: "abc",
+			name:    "keeps the session ID if there is no tag",
+			respond: func(w http.ResponseWriter, _ *http.Request) { write(w, openBody) },
+			tag:     "", status: 200, body: openBody, opened: true, sid: "abc",
 		},
 		{
-			name:  "leaves a session with a bad tag",
-			reply: func(w http.ResponseWriter, _ *http.Request) { write(w, openBody) },
-			tag:   "a\r\nb", status: 200, body: openBody, opened: true, sid: "abc",
+			name:    "keeps the session ID if the tag is invalid",
+			respond: func(w http.ResponseWriter, _ *http.Request) { write(w, openBody) },
+			tag:     "a\r\nb", status: 200, body: openBody, opened: true, sid: "abc",
 		},
 		{
-			name: "leaves an error of the node",
-			reply: func(w http.ResponseWriter, _ *http.Request) {
+			name: "keeps an error",
+			respond: func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Content-Type", "application/json")
 				w.WriteHeader(http.StatusBadRequest)
 				write(w, openBody)
@@ -72,53 +73,53 @@ func TestHandshakeRewriter(t *testing.T) {
 			tag: testTag, status: 400, body: openBody, header: map[string]string{"Content-Type": "application/json"},
 		},
 		{
-			name: "leaves a compressed reply",
-			reply: func(w http.ResponseWriter, _ *http.Request) {
+			name: "keeps a compressed response",
+			respond: func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Content-Encoding", "gzip")
 				write(w, openBody)
 			},
 			tag: testTag, status: 200, body: openBody,
 		},
 		{
-			name: "takes identity for no encoding",
-			reply: func(w http.ResponseWriter, _ *http.Request) {
+			name: "treats identity as no compression",
+			respond: func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Content-Encoding", "identity")
 				write(w, openBody)
 			},
 			tag: testTag, status: 200, body: boundBody, opened: true, sid: "abc",
 		},
 		{
-			name:  "leaves another reply",
-			reply: func(w http.ResponseWriter, _ *http.Request) { write(w, "hello"); write(w, openBody) },
-			tag:   testTag, status: 200, body: "hello" + openBody,
+			name:    "keeps another body",
+			respond: func(w http.ResponseWriter, _ *http.Request) { write(w, "hello"); write(w, openBody) },
+			tag:     testTag, status: 200, body: "hello" + openBody,
 		},
 		{
-			name: "leaves a truncated open packet, length and all",
-			reply: func(w http.ResponseWriter, _ *http.Request) {
+			name: "keeps a truncated open packet and the length",
+			respond: func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Content-Length", "14")
 				write(w, openBody[:9])
 			},
 			tag: testTag, status: 200, body: openBody[:9], header: map[string]string{"Content-Length": "14"},
 		},
 		{
-			name: "leaves a reply of 64 KiB and a byte",
-			reply: func(w http.ResponseWriter, _ *http.Request) {
+			name: "keeps a body of 64 KiB and a byte",
+			respond: func(w http.ResponseWriter, _ *http.Request) {
 				write(w, openBody+strings.Repeat(" ", maxBuffered+1-len(openBody)))
 			},
 			tag: testTag, status: 200, body: openBody + strings.Repeat(" ", maxBuffered+1-len(openBody)),
 		},
 		{
-			name: "binds a reply of 64 KiB",
-			reply: func(w http.ResponseWriter, _ *http.Request) {
+			name: "adds the tag to a body of 64 KiB",
+			respond: func(w http.ResponseWriter, _ *http.Request) {
 				write(w, openBody+strings.Repeat(" ", maxBuffered-len(openBody)))
 			},
 			tag: testTag, status: 200, body: boundBody + strings.Repeat(" ", maxBuffered-len(openBody)), opened: true, sid: "abc",
 		},
 		{
-			name:   "adds nothing to a reply without a body",
-			reply:  func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK); _, _ = w.Write(nil) },
-			tag:    testTag,
-			status: 200,
+			name:    "keeps a response without a body",
+			respond: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK); _, _ = w.Write(nil) },
+			tag:     testTag,
+			status:  200,
 		},
 	}
 	for _, tc := range cases {
@@ -130,7 +131,7 @@ func TestHandshakeRewriter(t *testing.T) {
 				sid = handshake.SID
 				return tc.tag
 			})
-			tc.reply(rewriter, nil)
+			tc.respond(rewriter, nil)
 			opened, err := rewriter.Close()
 			if err != nil {
 				t.Fatal(err)
@@ -152,23 +153,23 @@ func TestHandshakeRewriter(t *testing.T) {
 
 func write(w http.ResponseWriter, s string) {
 	if n, err := w.Write([]byte(s)); err != nil || n != len(s) {
-		panic("the writer behind took less than it was given")
+		panic("the writer returned an error, or wrote too little")
 	}
 }
 
-func TestHandshakeRewriterCommitsNothingByItself(t *testing.T) {
+func TestHandshakeRewriterSendsNothingWithoutAResponse(t *testing.T) {
 	w := &spy{ResponseRecorder: httptest.NewRecorder()}
 	rewriter := NewHandshakeRewriter(w, always(testTag))
 	if opened, err := rewriter.Close(); opened || err != nil {
-		t.Error("no reply was taken for one")
+		t.Errorf("Close = %v, %v without a response", opened, err)
 	}
 	rewriter.Abort()
 	if w.statuses != nil || w.flushes != 0 {
-		t.Errorf("wrote %v, flushed %d times, where the handler behind said nothing", w.statuses, w.flushes)
+		t.Errorf("wrote %v, flushed %d times, without a response", w.statuses, w.flushes)
 	}
 }
 
-func TestHandshakeRewriterHoldsBackWhatMayOpenASession(t *testing.T) {
+func TestHandshakeRewriterBuffersAnOpenPacket(t *testing.T) {
 	w := &spy{ResponseRecorder: httptest.NewRecorder()}
 	rewriter := NewHandshakeRewriter(w, always(testTag))
 	rewriter.WriteHeader(http.StatusEarlyHints)
@@ -176,25 +177,26 @@ func TestHandshakeRewriterHoldsBackWhatMayOpenASession(t *testing.T) {
 	write(rewriter, openBody)
 	rewriter.Flush()
 	if _, can := interface{}(rewriter).(interface{ Unwrap() http.ResponseWriter }); can {
-		t.Error("a host can get at the writer behind")
+		t.Error("Unwrap returns the wrapped writer")
 	}
 	if len(w.statuses) != 1 || w.statuses[0] != http.StatusEarlyHints || w.flushes != 0 {
 		t.Errorf("wrote %v, flushed %d times, want only the early hints", w.statuses, w.flushes)
 	}
 }
 
-func TestHandshakeRewriterStreamsWhatCannotOpenASession(t *testing.T) {
-	// A compiled writer: under Yaegi, nothing sees Flush on a type of isEngineIO.
+func TestHandshakeRewriterStreamsOtherBodies(t *testing.T) {
+	// The recorder is compiled. Under Yaegi, net/http does not see a Flush method of an
+	// interpreted writer.
 	w := httptest.NewRecorder()
 	rewriter := NewHandshakeRewriter(w, always(testTag))
 	write(rewriter, "data: 1\n\n")
 	rewriter.Flush()
 	if w.Body.String() != "data: 1\n\n" || !w.Flushed {
-		t.Errorf("body %q, flushed %v, before the reply has ended", w.Body.String(), w.Flushed)
+		t.Errorf("body %q, flushed %v, before the end of the response", w.Body.String(), w.Flushed)
 	}
 }
 
-func TestHandshakeRewriterTakesOneStatus(t *testing.T) {
+func TestHandshakeRewriterIgnoresASecondStatus(t *testing.T) {
 	w := &spy{ResponseRecorder: httptest.NewRecorder()}
 	rewriter := NewHandshakeRewriter(w, always(testTag))
 	write(rewriter, "data: 1\n\n")
@@ -204,19 +206,19 @@ func TestHandshakeRewriterTakesOneStatus(t *testing.T) {
 	}
 }
 
-func TestHandshakeRewriterStreamsAnEndlessReply(t *testing.T) {
+func TestHandshakeRewriterStreamsAnEndlessBody(t *testing.T) {
 	w := &spy{ResponseRecorder: httptest.NewRecorder()}
 	rewriter := NewHandshakeRewriter(w, always(testTag))
 	piece := strings.Repeat("1", 1000)
 	for sent := 0; sent < 10*maxBuffered; sent += len(piece) {
 		write(rewriter, piece)
-		if behind := sent + len(piece) - w.Body.Len(); behind > maxBuffered {
-			t.Fatalf("%d bytes are held back", behind)
+		if buffered := sent + len(piece) - w.Body.Len(); buffered > maxBuffered {
+			t.Fatalf("%d bytes are buffered", buffered)
 		}
 	}
 }
 
-func TestHandshakeRewriterAbortShowsWhatThereWas(t *testing.T) {
+func TestHandshakeRewriterAbortSendsTheBufferUnchanged(t *testing.T) {
 	w := httptest.NewRecorder()
 	w.Header().Set("Content-Length", "100")
 	rewriter := NewHandshakeRewriter(w, always(testTag))
@@ -224,19 +226,19 @@ func TestHandshakeRewriterAbortShowsWhatThereWas(t *testing.T) {
 	write(rewriter, openBody)
 	rewriter.Abort()
 	if w.Body.String() != openBody || w.Header().Get("Content-Length") != "100" || !w.Flushed {
-		t.Errorf("body %q, flushed %v, want %q as it came, flushed", w.Body.String(), w.Flushed, openBody)
+		t.Errorf("body %q, flushed %v, want %q unchanged, flushed", w.Body.String(), w.Flushed, openBody)
 	}
 }
 
-func TestHandshakeRewriterReportsAWriterThatFails(t *testing.T) {
+func TestHandshakeRewriterReturnsTheErrorOfTheWriter(t *testing.T) {
 	rewriter := NewHandshakeRewriter(failing{httptest.NewRecorder()}, always(testTag))
 	write(rewriter, openBody)
 	if _, err := rewriter.Close(); !errors.Is(err, errFailing) {
-		t.Errorf("Close = %v, want the writer's own error", err)
+		t.Errorf("Close = %v, want %v", err, errFailing)
 	}
 }
 
-func TestHandshakeRewriterAsksForTheTagWithTheHeaders(t *testing.T) {
+func TestHandshakeRewriterPassesTheHeaderToTag(t *testing.T) {
 	w := httptest.NewRecorder()
 	rewriter := NewHandshakeRewriter(w, func(h http.Header, _ Handshake) string { return h.Get("X-Tag") })
 	rewriter.Header().Set("X-Tag", testTag)
@@ -246,7 +248,40 @@ func TestHandshakeRewriterAsksForTheTagWithTheHeaders(t *testing.T) {
 	}
 }
 
-// spy counts what reaches a writer.
+func TestHandshakeRewriterCallsOnHeader(t *testing.T) {
+	cases := []struct {
+		name    string
+		respond func(http.ResponseWriter)
+		want    string // the statuses
+	}{
+		{"no response", func(http.ResponseWriter) {}, "[200]"},
+		{"an open packet", func(w http.ResponseWriter) { write(w, openBody) }, "[200]"},
+		{"another body", func(w http.ResponseWriter) { write(w, "hello"); write(w, "hello") }, "[200]"},
+		{"an error", func(w http.ResponseWriter) { w.WriteHeader(502); write(w, "hello") }, "[502]"},
+		{"early hints", func(w http.ResponseWriter) { w.WriteHeader(103); write(w, openBody) }, "[103 200]"},
+	}
+	for _, tc := range cases {
+		w := &spy{ResponseRecorder: httptest.NewRecorder()}
+		rewriter := NewHandshakeRewriter(w, always(testTag))
+		var statuses []int
+		rewriter.OnHeader = func(header http.Header, status int) {
+			statuses = append(statuses, status)
+			header.Set("X-Status", strconv.Itoa(status))
+		}
+		tc.respond(rewriter)
+		if _, err := rewriter.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprint(statuses); got != tc.want {
+			t.Errorf("%s: called with %s, want %s", tc.name, got, tc.want)
+		}
+		if got, want := w.Result().Header.Get("X-Status"), strconv.Itoa(statuses[len(statuses)-1]); w.statuses != nil && got != want {
+			t.Errorf("%s: sent the header with X-Status %q, want %q", tc.name, got, want)
+		}
+	}
+}
+
+// spy records the statuses and counts the flushes.
 type spy struct {
 	*httptest.ResponseRecorder
 	statuses []int
@@ -262,9 +297,9 @@ func (s *spy) WriteHeader(status int) {
 
 func (s *spy) Flush() { s.flushes++ }
 
-// failing is a writer whose client has gone.
+// failing is a writer whose client has closed the connection.
 type failing struct{ *httptest.ResponseRecorder }
 
-var errFailing = errors.New("the client has gone")
+var errFailing = errors.New("the client has closed the connection")
 
 func (failing) Write([]byte) (int, error) { return 0, errFailing }

@@ -84,8 +84,8 @@ func mayBeginOpenPacket(first byte) bool {
 // reports false if there is none whose session ID can be bound.
 func findOpenPacket(body []byte) (packet openPacket, ok bool) {
 	switch {
-	case openPacketPattern.Match(body):
-		return readMatchedPacket(body), true
+	case OpenPacketPattern.Match(body):
+		return parseMatchedPacket(body), true
 	case len(body) > 0 && body[0] == jsonpHead[0]:
 		packet, ok = findInJSONP(body)
 	default:

@@ -38,8 +38,8 @@ func (b *balancer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write([]byte(`0{"sid":"abc"}`))
 }
 
-func newAffinity(t *testing.T, next http.Handler, change func(*Config)) http.Handler {
-	t.Helper()
+func newAffinity(tb testing.TB, next http.Handler, change func(*Config)) http.Handler {
+	tb.Helper()
 	config := CreateConfig()
 	config.CookieNames = []string{cookie}
 	if change != nil {
@@ -47,7 +47,7 @@ func newAffinity(t *testing.T, next http.Handler, change func(*Config)) http.Han
 	}
 	handler, err := New(context.Background(), next, config, "io@file")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return handler
 }

@@ -3,6 +3,7 @@ package traefik
 import (
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 )
 
@@ -16,13 +17,18 @@ func BenchmarkRequest(b *testing.B) {
 		{"a poll of Engine.IO 3", polling3 + "&t=sax6fk6i&sid=rYvVOSuxstMYwaX_AAAA"},
 		{"a handshake", polling + "&t=sax6fk6i"},
 		{"a handshake with parameters of the application", "shop=1&" + polling + "&t=sax6fk6i&Auth=x"},
+		{"a handshake with a server that sets a cookie", polling + "&t=sax6fk6i&io=1"},
+		{"a handshake of Engine.IO 3", polling3 + "&t=sax6fk6i"},
 		{"another request", "page=1&sort=name"},
 	}
-	body := []byte(`0{"sid":"rYvVOSuxstMYwaX_AAAA","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}`)
+	body := []byte(openPacket)
 	next := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
 		if r.Header["Cookie"] == nil {
 			header["Set-Cookie"] = []string{cookie + "=" + value + "; Path=/"}
+		}
+		if strings.HasSuffix(r.URL.RawQuery, "io=1") {
+			header["Set-Cookie"] = append(header["Set-Cookie"], "io=rYvVOSuxstMYwaX_AAAA; Path=/; HttpOnly")
 		}
 		header["Content-Length"] = []string{"118"}
 		w.WriteHeader(http.StatusOK)
