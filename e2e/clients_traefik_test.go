@@ -64,7 +64,7 @@ func TestTraefikHoldsAHundredSockets(t *testing.T) {
 	}.Start(t)
 	active.RequireReady(t)
 	for _, transport := range testbed.Transports {
-		beside := testbed.Variant{Messages: 2}.ClientsOf(f, transport)
+		beside := testbed.Variant{Clients: 30, Messages: 2}.ClientsOf(f, transport)
 		beside.MaxBytes = 2000
 		o := beside.Run(t)
 		o.AssertHeld(t)

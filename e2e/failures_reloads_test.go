@@ -34,7 +34,7 @@ var reloadCases = []reloadCase{
 // partOfReloads returns how many reloads a case has.
 func partOfReloads(t *testing.T, part int) int {
 	t.Helper()
-	return max(3, testbed.FromEnvironment(t, reloadsVariable, 10)/part)
+	return max(3, testbed.FromEnvironment(t, reloadsVariable, 6)/part)
 }
 
 // run has the clients send messages while the configuration is replaced, and checks
