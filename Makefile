@@ -35,7 +35,8 @@ UNITS := ./core/... ./caddy/... ./traefik/... ./internal/docs/...
 # What Traefik's interpreter has to run.
 INTERPRETED := core traefik
 # What starts the real programs. One package at a time: on a machine of two
-# cores, two of them would measure each other.
+# cores, two of them would measure each other. Of the tests that may run beside
+# each other, one more than there are cores, as they wait a lot.
 REAL  := ./internal/testbed/... ./e2e/... ./demo/...
 
 NODE_MODULES := testdata/socketio/node_modules/.installed
@@ -75,7 +76,7 @@ test-yaegi: bin/yaegi ## Run the tests of core and traefik in Traefik's interpre
 .PHONY: test-real
 test-real: deps build bin/traefik bin/goserver bin/gotestsum bin/xcaddy ## Run the tests that start Caddy, Traefik, Socket.IO nodes and clients, Redis, xcaddy, a browser
 	@echo "==> Testing $(REAL) with real programs (minutes)"
-	@$(AS_XCADDY) bin/gotestsum --format testname -- -p 1 -count=1 -timeout 45m $(REAL)
+	@$(AS_XCADDY) bin/gotestsum --format testname -- -p 1 -parallel $$(($$(nproc) + 1)) -count=1 -timeout 45m $(REAL)
 
 .PHONY: soak
 soak: deps build bin/traefik ## Hold SOAK_SESSIONS real sessions (default 1000) on each proxy for SOAK_MINUTES (default 5)

@@ -10,24 +10,29 @@ import (
 )
 
 func TestCaddyHoldsSessionsOfAPageOfAnotherSite(t *testing.T) {
+	t.Parallel()
 	testSessionsHoldAcrossSites(t, testbed.CaddyShorthand)
 }
 
 func TestTraefikHoldsSessionsOfAPageOfAnotherSite(t *testing.T) {
+	t.Parallel()
 	testSessionsHoldAcrossSites(t, testbed.TraefikPlugin)
 }
 
 func TestCaddysCookiePolicyNeedsThirdPartyCookies(t *testing.T) {
+	t.Parallel()
 	testCookieAcrossSites(t, caddyCookiePolicy)
 }
 
 func TestTraefiksStickyCookieNeedsThirdPartyCookies(t *testing.T) {
+	t.Parallel()
 	testCookieAcrossSites(t, testbed.Traefik{CrossSiteCookie: true})
 }
 
 // Browsers do not block a partitioned cookie, of which there is one for each
 // site whose pages connect.
 func TestAPartitionedCookieHoldsSessionsOfAPageOfAnotherSite(t *testing.T) {
+	t.Parallel()
 	b := testbed.StartBrowser(t, testbed.BrowserOptions{Flags: []string{testbed.NoQUIC}})
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--cors")
 	for _, partitioned := range []bool{true, false} {

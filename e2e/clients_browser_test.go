@@ -10,10 +10,12 @@ import (
 )
 
 func TestCaddyHoldsSessionsOfABrowserWith(t *testing.T) {
+	t.Parallel()
 	testBrowserSessionsHold(t, testbed.CaddyShorthand)
 }
 
 func TestTraefikHoldsSessionsOfABrowserWith(t *testing.T) {
+	t.Parallel()
 	testBrowserSessionsHold(t, testbed.TraefikPlugin)
 }
 
@@ -71,10 +73,12 @@ func testBrowserSessionsHold(t *testing.T, h testbed.Proxy) {
 }
 
 func TestCaddyHoldsSessionsOfABrowserBehindCompression(t *testing.T) {
+	t.Parallel()
 	testCompressedBrowserSessionsHold(t, testbed.CaddyShorthand)
 }
 
 func TestTraefikHoldsSessionsOfABrowserBehindCompression(t *testing.T) {
+	t.Parallel()
 	testCompressedBrowserSessionsHold(t, testbed.TraefikPlugin)
 }
 

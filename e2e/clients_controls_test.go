@@ -19,10 +19,12 @@ var caddyCookiePolicy = testbed.CaddyPolicy("cookie")
 var traefikStickyCookie = testbed.Traefik{}
 
 func TestCaddysCookiePolicyLosesSessions(t *testing.T) {
+	t.Parallel()
 	testCookieLosesSessions(t, caddyCookiePolicy)
 }
 
 func TestTraefiksStickyCookieLosesSessions(t *testing.T) {
+	t.Parallel()
 	testCookieLosesSessions(t, traefikStickyCookie)
 }
 
@@ -46,10 +48,12 @@ func caddySID(sid string) testbed.Proxy { return testbed.CaddyWith("sid " + sid)
 func traefikSID(sid string) testbed.Proxy { return testbed.TraefikWith(object{"sid": sid}) }
 
 func TestCaddyChangesTheIDOfSocketIO2ClientsWithSidTag(t *testing.T) {
+	t.Parallel()
 	testTagChangesID(t, caddySID)
 }
 
 func TestTraefikChangesTheIDOfSocketIO2ClientsWithSidTag(t *testing.T) {
+	t.Parallel()
 	testTagChangesID(t, traefikSID)
 }
 
@@ -61,22 +65,25 @@ func testTagChangesID(t *testing.T, h withSID) {
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, testbed.SocketIO2.Flags...)
 	f := h("tag").Serve(t, testbed.SocketIO2.SiteOf(nodes))[0]
 
-	var running testbed.ClientGroups
+	v := testbed.SocketIO2.Small()
+	c := v.ClientsInTurn(f, testbed.Transports...)
 	for _, transport := range testbed.Transports {
-		c := testbed.SocketIO2.Small().ClientsOf(f, transport)
 		if transport[0] == "polling" {
-			c.WantIDMismatch = c.Count
+			c.WantIDMismatch += v.Clients
 		}
-		running = append(running, c.Start(t))
 	}
-	running.WaitHeld(t).AssertBalanced(t, nodes)
+	o := c.Run(t)
+	o.AssertHeld(t)
+	o.AssertBalanced(t, nodes)
 }
 
 func TestCaddyLosesSessionsOfSocketIO2WithSidOff(t *testing.T) {
+	t.Parallel()
 	testSidOffLosesSessions(t, caddySID)
 }
 
 func TestTraefikLosesSessionsOfSocketIO2WithSidOff(t *testing.T) {
+	t.Parallel()
 	testSidOffLosesSessions(t, traefikSID)
 }
 
@@ -90,6 +97,7 @@ func testSidOffLosesSessions(t *testing.T, h withSID) {
 
 // Caddy's policy ip_hash loses clients whose address changes.
 func TestIPHashLosesSessionsOfRoamingClients(t *testing.T) {
+	t.Parallel()
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"})
 	f := testbed.CaddyPolicy("ip_hash").Serve(t, roamingClients.SiteOf(nodes))[0]
 
@@ -99,6 +107,7 @@ func TestIPHashLosesSessionsOfRoamingClients(t *testing.T) {
 // It holds the sessions of the others, but puts all that share an address on one
 // node.
 func TestIPHashPutsClientsOfOneAddressOnOneNode(t *testing.T) {
+	t.Parallel()
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"})
 	f := testbed.CaddyPolicy("ip_hash").Serve(t, testbed.Plain.SiteOf(nodes))[0]
 

@@ -15,14 +15,17 @@ const nodeCookie = "io"
 var caddyPrefixingCookie = testbed.CaddyWith("sid off", "cookie "+nodeCookie+" {\nmode prefix\n}")
 
 func TestCaddyHoldsSessionsByCookie(t *testing.T) {
+	t.Parallel()
 	testSessionsByCookie(t, testbed.CaddySettingCookie("sid off", "cookie"))
 }
 
 func TestCaddyHoldsSessionsByThePrefixedCookie(t *testing.T) {
+	t.Parallel()
 	testSessionsByCookie(t, caddyPrefixingCookie)
 }
 
 func TestTraefikHoldsSessionsByCookie(t *testing.T) {
+	t.Parallel()
 	testSessionsByCookie(t, testbed.TraefikWith(object{"sid": "off", "exposeCookie": true}))
 }
 

@@ -12,6 +12,7 @@ import (
 // Sessions hold on TCP and Unix sockets, and on TCP sockets through reloads
 // too: with several sites on one port, on IPv6, and on a range of ports.
 func TestCaddyHoldsSessionsOnEveryKindOfListener(t *testing.T) {
+	t.Parallel()
 	nodes, unixNodes := testbed.StartNodes(t, []string{"a", "b", "c"}), testbed.StartUnixNodes(t, "d", "e", "f")
 	upstreams, unixUpstreams := testbed.Site{Upstreams: testbed.Addresses(nodes)}, testbed.Site{Upstreams: testbed.Addresses(unixNodes)}
 	generation := 0

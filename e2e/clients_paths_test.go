@@ -17,6 +17,7 @@ import (
 // With `socketio /socket.io/*`, other handlers of the site serve the other
 // paths: here a reverse_proxy and a file_server.
 func TestCaddyHoldsSessionsBesideOtherHandlersOfTheSite(t *testing.T) {
+	t.Parallel()
 	files := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(files, "hello.txt"), []byte("hello from a file"), 0o600))
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--trace")
@@ -29,7 +30,7 @@ func TestCaddyHoldsSessionsBesideOtherHandlersOfTheSite(t *testing.T) {
 	var active testbed.ClientGroups
 	for _, transport := range testbed.Transports {
 		active = append(active, testbed.Clients{
-			URL: f.URL, Count: each, Transports: transport, Messages: 2, MaxBytes: 2000, Mode: testbed.Continuous, Pause: 50,
+			URL: f.URL, Count: each, Transports: transport, Messages: 2, MaxBytes: 2000, Mode: testbed.Continuous, Pause: 250,
 		}.Start(t))
 	}
 	active.RequireReady(t)

@@ -11,10 +11,12 @@ import (
 var roamingClients = testbed.Variant{Roam: true}.Small()
 
 func TestCaddyHoldsSessionsOfRoamingClients(t *testing.T) {
+	t.Parallel()
 	testRoamingClients(t, testbed.CaddyShorthand)
 }
 
 func TestTraefikHoldsSessionsOfRoamingClients(t *testing.T) {
+	t.Parallel()
 	testRoamingClients(t, testbed.TraefikPlugin)
 }
 

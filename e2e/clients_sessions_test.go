@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/eio-affinity/affinity/internal/testbed"
@@ -19,6 +18,7 @@ var variants = []testbed.Variant{
 }
 
 func TestCaddyHoldsSessionsWith(t *testing.T) {
+	t.Parallel()
 	for _, v := range variants {
 		t.Run(v.Name, func(t *testing.T) {
 			testSessionsHold(t, testbed.CaddyShorthand, v, testbed.Transports...)
@@ -27,6 +27,7 @@ func TestCaddyHoldsSessionsWith(t *testing.T) {
 }
 
 func TestTraefikHoldsSessionsWith(t *testing.T) {
+	t.Parallel()
 	for _, v := range variants {
 		t.Run(v.Name, func(t *testing.T) {
 			testSessionsHold(t, testbed.TraefikPlugin, v, testbed.Transports...)
@@ -41,6 +42,7 @@ var caddyLongForm = testbed.Caddy{Directive: func(upstreams string) string {
 }}
 
 func TestCaddyHoldsSessionsInTheLongForm(t *testing.T) {
+	t.Parallel()
 	testSessionsHold(t, caddyLongForm, testbed.Plain.Small(), testbed.Transports...)
 }
 
@@ -51,29 +53,20 @@ func testSessionsHold(t *testing.T, h testbed.Proxy, v testbed.Variant, transpor
 	nodes := v.StartNodes(t, "a", "b", "c")
 	f := h.Serve(t, v.SiteOf(nodes))[0]
 
-	running := make(testbed.ClientGroups, len(transports))
-	for i, transport := range transports {
-		running[i] = v.ClientsOf(f, transport).Start(t)
-	}
-	var all testbed.Result
-	for i, transport := range transports {
-		t.Run(strings.Join(transport, " and "), func(t *testing.T) {
-			o := running[i].Wait(t)
-			o.AssertHeld(t)
-			all = all.Add(o)
-		})
-	}
+	o := v.RunHeld(t, f, transports...)
 	if !f.Unbalanced {
-		all.AssertBalanced(t, nodes)
+		o.AssertBalanced(t, nodes)
 	}
 }
 
 func TestCaddyHoldsSessionsOfTwoSites(t *testing.T) {
+	t.Parallel()
 	testTwoSites(t, testbed.CaddyShorthand)
 }
 
 // Both sites share one middleware.
 func TestTraefikHoldsSessionsOfTwoSites(t *testing.T) {
+	t.Parallel()
 	testTwoSites(t, testbed.TraefikPlugin)
 }
 
@@ -88,13 +81,13 @@ func testTwoSites(t *testing.T, h testbed.Proxy) {
 	}
 	endpoints := h.Serve(t, v.SiteOf(nodes[0]), v.SiteOf(nodes[1]))
 
-	running := make([]testbed.ClientGroups, len(endpoints))
-	for i, f := range endpoints {
-		for _, transport := range testbed.Transports {
-			running[i] = append(running[i], v.ClientsOf(f, transport).Start(t))
-		}
+	var running testbed.ClientGroups
+	for _, f := range endpoints {
+		running = append(running, v.ClientsInTurn(f, testbed.Transports...).Start(t))
 	}
-	for i := range running {
-		running[i].WaitHeld(t).AssertBalanced(t, nodes[i])
+	for i, r := range running {
+		o := r.Wait(t)
+		o.AssertHeld(t)
+		o.AssertBalanced(t, nodes[i])
 	}
 }

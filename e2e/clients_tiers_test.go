@@ -34,6 +34,7 @@ func (h tieredCaddy) Serve(t *testing.T, sites ...testbed.Site) []testbed.Endpoi
 }
 
 func TestCaddyHoldsSessionsInTwoTiersOf(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		name string
 		each testbed.Caddy
@@ -61,6 +62,7 @@ func testTiers(t *testing.T, h testbed.Proxy, like testbed.Variant) {
 }
 
 func TestCaddyTagsTheSessionIDInEachTier(t *testing.T) {
+	t.Parallel()
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c", "d"}, "--trace")
 	f := tieredCaddy{testbed.CaddyShorthand, testbed.CaddyShorthand}.Serve(t, testbed.Plain.SiteOf(nodes))[0]
 	for range 8 {
@@ -90,6 +92,7 @@ func (h oneCaddy) Serve(t *testing.T, sites ...testbed.Site) []testbed.Endpoint 
 }
 
 func TestCaddyHoldsSessionsInTwoTiersOfOneProcess(t *testing.T) {
+	t.Parallel()
 	for _, s := range []testbed.Variant{testbed.Plain, testbed.SocketIO2} {
 		t.Run(s.Name, func(t *testing.T) {
 			testTiers(t, oneCaddy{testbed.CaddyShorthand}, s)
@@ -99,6 +102,7 @@ func TestCaddyHoldsSessionsInTwoTiersOfOneProcess(t *testing.T) {
 
 // Caddy holds a session on its Traefik, and Traefik holds it on its node.
 func TestCaddyHoldsSessionsInFrontOfTraefik(t *testing.T) {
+	t.Parallel()
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--trace")
 	behind := testbed.ServeTimes(t, 2, testbed.TraefikPlugin, testbed.Plain.SiteOf(nodes))
 	var proxies []string

@@ -12,6 +12,7 @@ import (
 // One child of a weighted service has a single server, and so needs no sticky
 // cookie.
 func TestTraefikHoldsSessionsOfAWeightedServiceWithAChildWithoutAStickyCookie(t *testing.T) {
+	t.Parallel()
 	h := testbed.Traefik{Chain: testbed.TraefikPlugin.Chain, Nested: true, ExpectedErrors: []string{`sets no sticky cookie`}}
 	h.Change = func(http object) {
 		left := http["services"].(object)["site0-left"].(object)["loadBalancer"].(object)
@@ -42,6 +43,7 @@ func TestTraefikHoldsSessionsOfAWeightedServiceWithAChildWithoutAStickyCookie(t 
 // Nodes of Socket.IO 2 set the cookie io. With the same name for the sticky
 // cookie, sessions hold, and the plugin logs a warning.
 func TestTraefikHoldsSessionsOfNodesThatSetACookieOfTheSameName(t *testing.T) {
+	t.Parallel()
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--cookie")
 	h := testbed.TraefikPlugin
 	h.Options = object{"cookieNames": []string{nodeCookie}}

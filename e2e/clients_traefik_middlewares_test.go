@@ -29,6 +29,7 @@ var prefixes = middlewares(object{
 
 // Middlewares that change the path may change the query's position too.
 func TestTraefikHoldsSessionsWithMiddlewaresThatChangeThePath(t *testing.T) {
+	t.Parallel()
 	inner := testbed.Variant{Flags: []string{"--path", "/app/socket.io"}, Messages: 6}
 	nodes := inner.StartNodes(t, "a", "b", "c")
 	for _, chain := range [][]string{{"strip", "add", testbed.PluginMiddleware}, {testbed.PluginMiddleware, "strip", "add"}, {"strip", testbed.PluginMiddleware, "add"}} {
@@ -44,6 +45,7 @@ func TestTraefikHoldsSessionsWithMiddlewaresThatChangeThePath(t *testing.T) {
 
 // The middleware may be at an entry point and at a router, for example.
 func TestTraefikHoldsSessionsWithThePluginTwice(t *testing.T) {
+	t.Parallel()
 	for _, s := range []testbed.Variant{testbed.Plain.Small(), testbed.SocketIO2.Small()} {
 		t.Run(s.Name, func(t *testing.T) {
 			nodes := s.StartNodes(t, "a", "b", "c")
@@ -54,6 +56,7 @@ func TestTraefikHoldsSessionsWithThePluginTwice(t *testing.T) {
 }
 
 func TestTraefikHoldsSessionsWithErrorPages(t *testing.T) {
+	t.Parallel()
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--trace")
 	dead := testbed.FreeAddress(t)
 	pages := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -83,6 +86,7 @@ func TestTraefikHoldsSessionsWithErrorPages(t *testing.T) {
 
 // Traefik drops the replies of the service that gets the mirrored requests.
 func TestTraefikHoldsSessionsOfAMirroredService(t *testing.T) {
+	t.Parallel()
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"})
 	var mirrored, bound atomic.Int64
 	shadow := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -15,6 +15,7 @@ import (
 // These are options of Traefik itself, each with the transports to which it
 // makes a difference.
 func TestTraefikHoldsSessionsBehind(t *testing.T) {
+	t.Parallel()
 	polling, upgrading, socket := testbed.Transports[0], testbed.Transports[1], testbed.Transports[2]
 	const plugin, retry, compress = testbed.PluginMiddleware, testbed.RetryMiddleware, testbed.CompressMiddleware
 	chain := func(names ...string) testbed.Traefik { return testbed.Traefik{Chain: names} }
@@ -39,6 +40,7 @@ func TestTraefikHoldsSessionsBehind(t *testing.T) {
 }
 
 func TestTraefikHoldsSessionsWithAnAccessLog(t *testing.T) {
+	t.Parallel()
 	h := testbed.TraefikPlugin
 	h.AccessLog = filepath.Join(t.TempDir(), "access.log")
 	testSessionsHold(t, h, testbed.Plain.Small(), []string{"polling", "websocket"})
@@ -51,17 +53,18 @@ func TestTraefikHoldsSessionsWithAnAccessLog(t *testing.T) {
 // A hundred clients with WebSockets send messages while others open and upgrade
 // sessions.
 func TestTraefikHoldsAHundredSockets(t *testing.T) {
+	t.Parallel()
 	const sockets = 100
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"})
 	f := testbed.TraefikPlugin.Serve(t, testbed.Plain.SiteOf(nodes))[0]
 
 	active := testbed.Clients{
 		URL: f.URL, Count: sockets, Transports: []string{"polling", "websocket"},
-		Messages: 2, MaxBytes: 2000, Mode: testbed.Continuous, Pause: 50,
+		Messages: 2, MaxBytes: 2000, Mode: testbed.Continuous, Pause: 250,
 	}.Start(t)
 	active.RequireReady(t)
 	for _, transport := range testbed.Transports {
-		beside := testbed.Variant{Messages: 2}.ClientsOf(f, transport)
+		beside := testbed.Variant{Clients: 30, Messages: 2}.ClientsOf(f, transport)
 		beside.MaxBytes = 2000
 		o := beside.Run(t)
 		o.AssertHeld(t)

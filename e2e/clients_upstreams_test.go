@@ -11,12 +11,14 @@ import (
 
 // The nodes speak HTTPS, with certificates of one authority.
 func TestCaddyHoldsSessionsOfNodesOverHTTPS(t *testing.T) {
+	t.Parallel()
 	cert, key := testbed.WriteCertificate(t)
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--cert", cert, "--key", key)
 	testUpstreams(t, caddyWithUpstreamScheme("https://", "transport http {\nkeepalive 2s\ntls_trust_pool file "+cert+"\n}"), nodes)
 }
 
 func TestCaddyHoldsSessionsOfNodesOnUnixSockets(t *testing.T) {
+	t.Parallel()
 	testUpstreams(t, testbed.CaddyShorthand, testbed.StartUnixNodes(t, "a", "b", "c"))
 }
 
@@ -50,6 +52,7 @@ func (caddySpeakingH2C) Serve(t *testing.T, sites ...testbed.Site) []testbed.End
 // To an upstream over HTTP/2 without TLS, Caddy can only poll: it does not
 // support WebSockets there, with this module or without (Caddy 2.11.9).
 func TestCaddyHoldsPollingSessionsOverH2C(t *testing.T) {
+	t.Parallel()
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c", "d"}, "--trace")
 	inner := testbed.Site{Upstreams: []string{
 		caddySpeakingH2C{}.Serve(t, testbed.Site{Upstreams: testbed.Addresses(nodes[:2])})[0].Address(),

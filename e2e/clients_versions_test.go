@@ -7,18 +7,22 @@ import (
 )
 
 func TestCaddyHoldsSessionsOfSocketIO2(t *testing.T) {
+	t.Parallel()
 	testSessionsHold(t, testbed.CaddyShorthand, testbed.SocketIO2.Small(), testbed.Transports...)
 }
 
 func TestTraefikHoldsSessionsOfSocketIO2(t *testing.T) {
+	t.Parallel()
 	testSessionsHold(t, testbed.TraefikPlugin, testbed.SocketIO2.Small(), testbed.Transports...)
 }
 
 func TestCaddyHoldsSessionsOf(t *testing.T) {
+	t.Parallel()
 	testSessionsOfOtherClients(t, testbed.CaddyShorthand)
 }
 
 func TestTraefikHoldsSessionsOf(t *testing.T) {
+	t.Parallel()
 	testSessionsOfOtherClients(t, testbed.TraefikPlugin)
 }
 
@@ -39,10 +43,12 @@ func testSessionsOfOtherClients(t *testing.T, h testbed.Proxy) {
 }
 
 func TestCaddyHoldsSessionsOfTwoGenerationsAtOnce(t *testing.T) {
+	t.Parallel()
 	testTwoGenerations(t, testbed.CaddyShorthand)
 }
 
 func TestTraefikHoldsSessionsOfTwoGenerationsAtOnce(t *testing.T) {
+	t.Parallel()
 	testTwoGenerations(t, testbed.TraefikPlugin)
 }
 
@@ -54,18 +60,19 @@ func testTwoGenerations(t *testing.T, h testbed.Proxy) {
 	f := h.Serve(t, testbed.Plain.SiteOf(nodes))[0]
 
 	var running testbed.ClientGroups
-	for _, transport := range testbed.Transports {
-		for _, version := range []int{4, 2} {
-			running = append(running, testbed.Variant{Version: version}.Small().ClientsOf(f, transport).Start(t))
-		}
+	for _, version := range []int{4, 2} {
+		v := testbed.Variant{Version: version}.Small()
+		running = append(running, v.ClientsInTurn(f, testbed.Transports...).Start(t))
 	}
 	running.WaitHeld(t).AssertBalanced(t, nodes)
 }
 
 func TestCaddyHoldsLearnedSessionsOfSocketIO4(t *testing.T) {
+	t.Parallel()
 	testSessionsHold(t, caddySID("learn"), testbed.Plain.Small(), testbed.Transports...)
 }
 
 func TestTraefikHoldsLearnedSessionsOfSocketIO4(t *testing.T) {
+	t.Parallel()
 	testSessionsHold(t, traefikSID("learn"), testbed.Plain.Small(), testbed.Transports...)
 }

@@ -17,6 +17,7 @@ import (
 
 // The examples hold sessions, with a port and nodes that are to be had here.
 func TestTraefikRunsTheExamples(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"dynamic.yml", "dynamic.toml"} {
 		t.Run(name, func(t *testing.T) {
 			nodes := testbed.StartNodes(t, []string{"a", "b", "c"})
@@ -43,6 +44,7 @@ func TestTraefikRunsTheExamples(t *testing.T) {
 // is not to be had here: the flags as static configuration, and the labels as the
 // file that Traefik makes of them.
 func TestTraefikRunsTheComposeFile(t *testing.T) {
+	t.Parallel()
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"})
 	var compose struct {
 		Services map[string]struct{ Command, Labels []string }

@@ -15,6 +15,7 @@ import (
 
 // Whoever follows the README, on either proxy, sees what it says.
 func TestReadmeCheckPrintsWhatTheReadmeSays(t *testing.T) {
+	t.Parallel()
 	const site8080 = "http://localhost:8080"
 	command := readmeBlock(t, "sh", "", "curl ")
 	path := strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(command), "curl '"+site8080), "'")

@@ -10,6 +10,7 @@ import (
 )
 
 func TestTraefikReportsInvalidOptions(t *testing.T) {
+	t.Parallel()
 	names := []string{testbed.InnerCookie}
 	cases := []struct {
 		name    string
@@ -42,6 +43,7 @@ func TestTraefikReportsInvalidOptions(t *testing.T) {
 // Without a sticky cookie the plugin has no tag. It logs one warning, and
 // sessions open all the same.
 func TestTraefikWarnsOnceWithoutAStickyCookie(t *testing.T) {
+	t.Parallel()
 	nodes := testbed.StartNodes(t, []string{"a"})
 	h := testbed.TraefikPlugin
 	h.WithoutStickyCookie, h.ExpectedErrors = true, []string{"loadBalancer.sticky.cookie.name"}

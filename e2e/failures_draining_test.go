@@ -11,10 +11,11 @@ import (
 // As docs/caddy.md says, a fallback that gives a node no weight drains it: it gets
 // no new sessions, and keeps those that it has.
 func TestCaddyDrainsANodeWithoutWeight(t *testing.T) {
+	t.Parallel()
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"})
 	s := testbed.Site{Upstreams: testbed.Addresses(nodes)}
-	fronts, block := testbed.CaddyWith("fallback weighted_round_robin 1 1 1").Sites(t, s)
-	f := fronts[0]
+	endpoints, block := testbed.CaddyWith("fallback weighted_round_robin 1 1 1").Sites(t, s)
+	f := endpoints[0]
 	running := testbed.StartCaddy(t, block, f)
 
 	type session struct {

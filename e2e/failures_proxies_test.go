@@ -14,19 +14,13 @@ import (
 // caddyWithSharedSecret is one of several Caddys with the same secret.
 var caddyWithSharedSecret = testbed.CaddyWith("secret shared-by-all-proxies")
 
-// manyProxies has as many clients as usual with fewer messages: what matters is
-// that their requests go through the proxies in turn.
-var manyProxies = func() testbed.Variant {
-	s := testbed.Plain.Small()
-	s.Clients = 60
-	return s
-}()
-
 func TestCaddyHoldsSessionsAcrossProxies(t *testing.T) {
+	t.Parallel()
 	testSessionsHoldAcrossProxies(t, caddyWithSharedSecret)
 }
 
 func TestTraefikHoldsSessionsAcrossProxies(t *testing.T) {
+	t.Parallel()
 	testSessionsHoldAcrossProxies(t, testbed.TraefikPlugin)
 }
 
@@ -38,20 +32,15 @@ func testSessionsHoldAcrossProxies(t *testing.T, h testbed.Proxy) {
 	for _, proxies := range []int{2, 3} {
 		t.Run(fmt.Sprintf("%d of them", proxies), func(t *testing.T) {
 			nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--trace")
-			b := testbed.StartTCPBalancer(t, testbed.ServeTimes(t, proxies, h, manyProxies.SiteOf(nodes)))
+			b := testbed.StartTCPBalancer(t, testbed.ServeTimes(t, proxies, h, testbed.Plain.Small().SiteOf(nodes)))
 			t.Run("each in turn", func(t *testing.T) {
 				testEachProxyInTurn(t, b)
 			})
-			for _, transport := range testbed.Transports {
-				t.Run(strings.Join(transport, " and "), func(t *testing.T) {
-					since := b.Connections()
-					o := manyProxies.ClientsOf(b.Endpoint, transport).Run(t)
-					o.AssertHeld(t)
-					o.AssertBalanced(t, nodes)
-					passed := b.AssertRoundRobin(t, since, o.Replies)
-					t.Logf("%s: %d replies, connections by proxy %v", t.Name(), o.Replies, passed)
-				})
-			}
+			since := b.Connections()
+			o := testbed.Plain.Small().RunHeld(t, b.Endpoint, testbed.Transports...)
+			o.AssertBalanced(t, nodes)
+			passed := b.AssertRoundRobin(t, since, o.Replies)
+			t.Logf("%s: %d replies, connections by proxy %v", t.Name(), o.Replies, passed)
 		})
 	}
 }
@@ -82,6 +71,7 @@ func testEachProxyInTurn(t *testing.T, b *testbed.TCPBalancer) {
 // through the wrong one goes to a node as for a new session, with the tag. The
 // node answers that it does not know the session, and the client reconnects.
 func TestCaddyWarnsOfAnotherSecret(t *testing.T) {
+	t.Parallel()
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--trace")
 	proxies := startWithDifferentSecrets(t, nodes)
 	for i, wrong := range proxies {
@@ -104,11 +94,12 @@ func TestCaddyWarnsOfAnotherSecret(t *testing.T) {
 
 // A WebSocket is one connection, whose session is not lost.
 func TestCaddyHoldsWebSocketsWithDifferentSecrets(t *testing.T) {
+	t.Parallel()
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"})
 	proxies := startWithDifferentSecrets(t, nodes)
 	b := testbed.StartTCPBalancer(t, endpointsOf(proxies))
 
-	manyProxies.RunHeld(t, b.Endpoint, []string{"websocket"}).AssertBalanced(t, nodes)
+	testbed.Plain.Small().RunHeld(t, b.Endpoint, []string{"websocket"}).AssertBalanced(t, nodes)
 	for _, p := range proxies {
 		assert.Zero(t, p.warnings(), "warnings of the proxy with the secret %q", p.secret)
 	}

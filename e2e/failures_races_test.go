@@ -14,6 +14,7 @@ import (
 // sessions and kills a node. The test fails if Caddy's log has a report of the
 // detector.
 func TestCaddyHasNoDataRace(t *testing.T) {
+	t.Parallel()
 	const reloads = 5
 	nodes := testbed.StartKillableNodes(t, []string{"a", "b", "c"}, "--allow-eio3")
 	generation := 0

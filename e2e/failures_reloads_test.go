@@ -34,7 +34,7 @@ var reloadCases = []reloadCase{
 // partOfReloads returns how many reloads a case has.
 func partOfReloads(t *testing.T, part int) int {
 	t.Helper()
-	return max(3, testbed.FromEnvironment(t, reloadsVariable, 10)/part)
+	return max(3, testbed.FromEnvironment(t, reloadsVariable, 6)/part)
 }
 
 // run has the clients send messages while the configuration is replaced, and checks
@@ -57,7 +57,7 @@ func (r reloadCase) run(t *testing.T, f testbed.Endpoint, load func(generation i
 // WebSockets.
 func startClientsForReloads(t *testing.T, f testbed.Endpoint, v testbed.Variant, polling, sockets int) testbed.ClientGroups {
 	t.Helper()
-	c := testbed.Clients{URL: f.URL, Version: v.Version, Messages: 2, MaxBytes: 2000, Mode: testbed.Continuous, Pause: 250}
+	c := testbed.Clients{URL: f.URL, Version: v.Version, Messages: 2, MaxBytes: 2000, Mode: testbed.Continuous, Pause: 500}
 	polls, webSockets := c, c
 	polls.Transports, polls.Count = []string{"polling"}, polling
 	webSockets.Transports, webSockets.Count = []string{"websocket"}, sockets
@@ -136,7 +136,7 @@ func reloadsWithOneNode(t *testing.T, handler string) testbed.Result {
 	f := endpoints[0]
 	running := testbed.StartCaddy(t, block, f)
 	clients := testbed.StartClients(t, testbed.Clients{
-		URL: f.URL, Count: 200, Transports: []string{"polling"}, Messages: 2, MaxBytes: 2000, Mode: testbed.Continuous, Pause: 250,
+		URL: f.URL, Count: 200, Transports: []string{"polling"}, Messages: 2, MaxBytes: 2000, Mode: testbed.Continuous, Pause: 500,
 	})
 	testbed.EverySecond(partOfReloads(t, 3), func(n int) {
 		generation = n

@@ -31,7 +31,7 @@ func TestTraefikHoldsManySessionsForLong(t *testing.T) {
 func testSoak(t *testing.T, h testbed.Proxy) {
 	t.Helper()
 	const fewRounds, pace = 6, 3 * time.Second
-	sessions := testbed.FromEnvironment(t, soakSessions, 200)
+	sessions := testbed.FromEnvironment(t, soakSessions, 100)
 	lasts := time.Duration(testbed.FromEnvironment(t, soakMinutes, 0)) * time.Minute
 
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"})

@@ -14,6 +14,7 @@ import (
 )
 
 func TestCaddySetsItsCookie(t *testing.T) {
+	t.Parallel()
 	for _, s := range []testbed.Variant{testbed.Plain, testbed.SocketIO2} {
 		t.Run(s.Name, func(t *testing.T) {
 			nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, append([]string{"--trace"}, s.Flags...)...)
@@ -43,6 +44,7 @@ func TestCaddySetsItsCookie(t *testing.T) {
 }
 
 func TestCaddySetsOneCookieAfterARetry(t *testing.T) {
+	t.Parallel()
 	nodes := testbed.StartNodes(t, []string{"a"}, "--trace")
 	h := testbed.CaddyShowingReason("cookie", "fallback first")
 	f := h.Serve(t, testbed.Site{Upstreams: append([]string{testbed.FreeAddress(t)}, testbed.Addresses(nodes)...)})[0]
@@ -54,6 +56,7 @@ func TestCaddySetsOneCookieAfterARetry(t *testing.T) {
 }
 
 func TestCaddyReplacesTheCookieOfADeadNode(t *testing.T) {
+	t.Parallel()
 	nodes := testbed.StartNodes(t, []string{"a", "b"}, "--trace")
 	// A request on a connection that the node is closing would not be retried.
 	f := testbed.CaddyShowingReason("cookie", "fail_duration 10m", "transport http {\nkeepalive off\n}").Serve(t, testbed.Site{Upstreams: testbed.Addresses(nodes)})[0]
@@ -79,6 +82,7 @@ func TestCaddyReplacesTheCookieOfADeadNode(t *testing.T) {
 }
 
 func TestCaddyRemovesItsCookieFromRequests(t *testing.T) {
+	t.Parallel()
 	f := testbed.CaddyShowingReason("cookie").Serve(t, testbed.Site{Upstreams: []string{testbed.StartMirror(t)}})[0]
 	tag := testbed.TagOf(t, f)
 	mine := testbed.InnerCookie + "=" + tag
@@ -98,6 +102,7 @@ func TestCaddyRemovesItsCookieFromRequests(t *testing.T) {
 }
 
 func TestCaddyRemovesThePrefixFromRequests(t *testing.T) {
+	t.Parallel()
 	h := testbed.CaddyShowingReason("cookie " + nodeCookie + " {\nmode prefix\n}")
 	f := h.Serve(t, testbed.Site{Upstreams: []string{testbed.StartMirror(t)}})[0]
 	tag := testbed.TagOf(t, f)
@@ -142,6 +147,7 @@ func testCookiesArrive(t *testing.T, f testbed.Endpoint, cases []cookieCase) {
 }
 
 func TestCaddyPrefixesTheCookieOfTheNodes(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		nodes         testbed.Variant
 		flag          string // with which they set the cookie

@@ -15,6 +15,7 @@ import (
 // session's, and so sets its cookie: those to requests of a session whose
 // server is gone.
 func TestTraefikSetsNoCookieOnRepliesToEngineIO(t *testing.T) {
+	t.Parallel()
 	for _, chain := range [][]string{{testbed.PluginMiddleware}, {testbed.PluginMiddleware, testbed.RetryMiddleware}, {testbed.RetryMiddleware, testbed.PluginMiddleware}} {
 		t.Run(strings.Join(chain, " before "), func(t *testing.T) {
 			nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--trace", "--cors")
@@ -56,6 +57,7 @@ func TestTraefikSetsNoCookieOnRepliesToEngineIO(t *testing.T) {
 
 // One of two servers is dead, and gets every other handshake.
 func TestTraefikSetsNoCookieOnHandshakesThatFail(t *testing.T) {
+	t.Parallel()
 	nodes := testbed.StartNodes(t, []string{"a"})
 	for _, expose := range []bool{false, true} {
 		f := testbed.TraefikWith(object{"exposeCookie": expose}).Serve(t, testbed.Site{Upstreams: append([]string{testbed.FreeAddress(t)}, testbed.Addresses(nodes)...)})[0]
@@ -86,6 +88,7 @@ func pageCookie(t *testing.T, f testbed.Endpoint) string {
 }
 
 func TestTraefikIgnoresTheCookieOfAHandshake(t *testing.T) {
+	t.Parallel()
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--trace")
 	dead := testbed.FreeAddress(t)
 	h := testbed.Traefik{Chain: []string{testbed.RetryMiddleware, testbed.PluginMiddleware}}
@@ -120,6 +123,7 @@ func TestTraefikIgnoresTheCookieOfAHandshake(t *testing.T) {
 // With exposeCookie, clients return to their server by cookie, and to a dead
 // one too until its health check fails.
 func TestTraefikAvoidsTheServerOfAnExposedCookieOnceItsHealthCheckFails(t *testing.T) {
+	t.Parallel()
 	nodes := testbed.StartNodes(t, []string{"a", "b"}, "--trace")
 	h := testbed.TraefikWith(object{"exposeCookie": true})
 	h.HealthCheck = true
@@ -136,6 +140,7 @@ func TestTraefikAvoidsTheServerOfAnExposedCookieOnceItsHealthCheckFails(t *testi
 }
 
 func TestTraefikSetsItsCookieWithExposeCookie(t *testing.T) {
+	t.Parallel()
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"})
 	f := testbed.TraefikWith(object{"exposeCookie": true}).Serve(t, testbed.Site{Upstreams: testbed.Addresses(nodes)})[0]
 
@@ -156,6 +161,7 @@ func TestTraefikSetsItsCookieWithExposeCookie(t *testing.T) {
 // A cookie of the server that was tried first and is dead would return the
 // client to it.
 func TestTraefikSetsTheCookieOfTheServerThatAnswers(t *testing.T) {
+	t.Parallel()
 	for _, chain := range [][]string{{testbed.RetryMiddleware, testbed.PluginMiddleware}, {testbed.PluginMiddleware, testbed.RetryMiddleware}} {
 		t.Run(strings.Join(chain, " before "), func(t *testing.T) {
 			nodes := testbed.StartNodes(t, []string{"a"}, "--trace")

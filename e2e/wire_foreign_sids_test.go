@@ -17,6 +17,7 @@ import (
 // session IDs: too long to be tagged, and of sessions that were opened without
 // the proxy, as before it was deployed.
 func TestCaddyDoesNotStripSessionIDsThatItDidNotTag(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct {
 		length int
 		direct bool // the session is opened without the proxy
@@ -44,6 +45,7 @@ func TestCaddyDoesNotStripSessionIDsThatItDidNotTag(t *testing.T) {
 }
 
 func TestTraefikDoesNotStripSessionIDsThatItDidNotTag(t *testing.T) {
+	t.Parallel()
 	f := testbed.TraefikPlugin.Serve(t, testbed.Site{Upstreams: []string{testbed.StartMirror(t)}})[0]
 	jwt := "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9." + longText(300) + ".c2lnbmF0dXJl"
 	for _, sid := range []string{
@@ -77,6 +79,7 @@ func longText(length int) string {
 
 // The id of an Engine.IO client is the session ID that it receives.
 func TestTraefikChangesTheIDOfEngineIOClientsExceptWithSidLearn(t *testing.T) {
+	t.Parallel()
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--trace")
 	for sid, want := range map[string]string{"auto": testbed.TraefikPlugin.Tag() + `\.[A-Za-z0-9_-]{20}`, "learn": `[A-Za-z0-9_-]{20}`} {
 		e := testbed.NewEngine(t, traefikSID(sid).Serve(t, testbed.Site{Upstreams: testbed.Addresses(nodes)})[0])
@@ -91,6 +94,7 @@ func TestTraefikChangesTheIDOfEngineIOClientsExceptWithSidLearn(t *testing.T) {
 // Servers take a request without EIO as one of Engine.IO 3. The plugin does
 // not.
 func TestTraefikLosesSessionsOfRequestsWithoutEIO(t *testing.T) {
+	t.Parallel()
 	nodes := testbed.StartNodes(t, []string{"a", "b"}, "--trace", "--allow-eio3")
 	f := testbed.TraefikPlugin.Serve(t, testbed.Site{Upstreams: testbed.Addresses(nodes)})[0]
 	get := func(query string) testbed.Reply {

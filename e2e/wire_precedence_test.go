@@ -44,10 +44,12 @@ func traefikPrecedence(e precedence) testbed.Proxy {
 }
 
 func TestCaddyPrefersTheSessionIDToTheCookie(t *testing.T) {
+	t.Parallel()
 	testSessionBeforeCookie(t, caddyPrecedence)
 }
 
 func TestTraefikPrefersTheSessionIDToTheCookie(t *testing.T) {
+	t.Parallel()
 	testSessionBeforeCookie(t, traefikPrecedence)
 }
 
@@ -80,10 +82,12 @@ func testSessionBeforeCookie(t *testing.T, h func(precedence) testbed.Proxy) {
 }
 
 func TestCaddyUsesTheCookieForAnUnknownSession(t *testing.T) {
+	t.Parallel()
 	testCookieOfUnknownSession(t, caddyPrecedence)
 }
 
 func TestTraefikUsesTheCookieForAnUnknownSession(t *testing.T) {
+	t.Parallel()
 	testCookieOfUnknownSession(t, traefikPrecedence)
 }
 

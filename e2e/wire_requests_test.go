@@ -15,6 +15,7 @@ import (
 // A node receives the request as the client sent it, but for the tag, which is
 // nowhere in the query.
 func TestTraefikChangesOnlyTheSessionIDOfARequest(t *testing.T) {
+	t.Parallel()
 	f := testbed.TraefikPlugin.Serve(t, testbed.Site{Upstreams: []string{testbed.StartMirror(t)}})[0]
 	e := testbed.NewEngine(t, f)
 	e.HandshakeBound(t)

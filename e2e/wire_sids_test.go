@@ -12,6 +12,7 @@ import (
 )
 
 func TestCaddyTagsTheSessionID(t *testing.T) {
+	t.Parallel()
 	testSidOnTheWire(t, testbed.CaddyShorthand)
 }
 
@@ -69,6 +70,7 @@ func testSidOnTheWire(t *testing.T, h testbed.Proxy) {
 }
 
 func TestCaddyHoldsASessionOverHTTP2(t *testing.T) {
+	t.Parallel()
 	testSessionOverHTTP2(t, testbed.CaddyShorthand)
 }
 
@@ -92,6 +94,7 @@ func testSessionOverHTTP2(t *testing.T, h testbed.Proxy) {
 // The proxy must be able to read the handshake; other replies may be
 // compressed.
 func TestCaddyHoldsACompressedSessionWith(t *testing.T) {
+	t.Parallel()
 	for _, s := range variants {
 		if s.Compresses() {
 			t.Run(s.Name, func(t *testing.T) {
@@ -118,18 +121,22 @@ func testCompressedSession(t *testing.T, h testbed.Proxy, s testbed.Variant) {
 }
 
 func TestTraefikTagsTheSessionID(t *testing.T) {
+	t.Parallel()
 	testSidOnTheWire(t, testbed.TraefikPlugin)
 }
 
 func TestTraefikTagsTheSessionIDForEachLevel(t *testing.T) {
+	t.Parallel()
 	testSidOnTheWire(t, testbed.Traefik{Chain: testbed.TraefikPlugin.Chain, Nested: true})
 }
 
 func TestTraefikHoldsASessionOverHTTP2(t *testing.T) {
+	t.Parallel()
 	testSessionOverHTTP2(t, testbed.TraefikPlugin)
 }
 
 func TestTraefikHoldsACompressedSessionWith(t *testing.T) {
+	t.Parallel()
 	for _, s := range variants {
 		if s.Compresses() {
 			t.Run(s.Name, func(t *testing.T) {

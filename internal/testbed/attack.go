@@ -29,7 +29,7 @@ func StartAttack(t *testing.T, h Proxy, like Variant, fakes ...string) *Attack {
 		const clients = 9
 		s.clients = append(s.clients, Clients{
 			URL: s.Bystanders.URL, Count: clients, Version: like.Version, Transports: transports, Messages: 2, MaxBytes: 2000,
-			Mode: Continuous, Pause: 50, WantSetCookies: s.Bystanders.CookiesFor(clients, transports),
+			Mode: Continuous, Pause: 250, WantSetCookies: s.Bystanders.CookiesFor(clients, transports),
 		}.Start(t))
 	}
 	s.clients.RequireReady(t)

@@ -76,17 +76,6 @@ func StartClients(t *testing.T, all ...Clients) ClientGroups {
 	return groups
 }
 
-// RunHeld runs the clients of a variant over each of the transports at once, checks
-// that none of them loses its session, and returns their results together.
-func (s Variant) RunHeld(t *testing.T, f Endpoint, transports ...[]string) Result {
-	t.Helper()
-	groups := make(ClientGroups, len(transports))
-	for i, transport := range transports {
-		groups[i] = s.ClientsOf(f, transport).Start(t)
-	}
-	return groups.WaitHeld(t)
-}
-
 // WaitHeld waits for the result of clients without a mode, checks that none of them
 // lost its session, and returns their results together.
 func (rs ClientGroups) WaitHeld(t *testing.T) Result {

@@ -22,22 +22,23 @@ const (
 // Clients are the settings of testdata/socketio/clients.js, which are described
 // in settings.js beside it.
 type Clients struct {
-	URL                string   `json:"url"`
-	Path               string   `json:"path,omitempty"`
-	Count              int      `json:"count"`
-	Version            int      `json:"version,omitempty"`
-	Transports         []string `json:"transports"`
-	Messages           int      `json:"messages"`
-	MaxBytes           int      `json:"maxBytes"`
-	RejectUnauthorized bool     `json:"rejectUnauthorized"`
-	ForceBase64        bool     `json:"forceBase64,omitempty"`
-	WithCredentials    bool     `json:"withCredentials,omitempty"`
-	CookieJar          bool     `json:"cookieJar,omitempty"`
-	Roam               bool     `json:"roam,omitempty"`
-	Mode               Mode     `json:"mode,omitempty"`
-	Pause              int      `json:"pause,omitempty"`
-	Reconnect          bool     `json:"reconnect,omitempty"`
-	Timeout            int64    `json:"timeout"`
+	URL                string     `json:"url"`
+	Path               string     `json:"path,omitempty"`
+	Count              int        `json:"count"`
+	Version            int        `json:"version,omitempty"`
+	Transports         []string   `json:"transports,omitempty"`
+	TransportsInTurn   [][]string `json:"transportsInTurn,omitempty"`
+	Messages           int        `json:"messages"`
+	MaxBytes           int        `json:"maxBytes"`
+	RejectUnauthorized bool       `json:"rejectUnauthorized"`
+	ForceBase64        bool       `json:"forceBase64,omitempty"`
+	WithCredentials    bool       `json:"withCredentials,omitempty"`
+	CookieJar          bool       `json:"cookieJar,omitempty"`
+	Roam               bool       `json:"roam,omitempty"`
+	Mode               Mode       `json:"mode,omitempty"`
+	Pause              int        `json:"pause,omitempty"`
+	Reconnect          bool       `json:"reconnect,omitempty"`
+	Timeout            int64      `json:"timeout"`
 
 	// WantSetCookies is how many cookies the replies are expected to set.
 	WantSetCookies int `json:"-"`

@@ -69,6 +69,7 @@ func (o Result) Add(other Result) Result {
 		Reopened:          addCounts(o.Reopened, other.Reopened),
 		ReopenedAfter:     slices.Concat(o.ReopenedAfter, other.ReopenedAfter),
 		LastReopened:      max(o.LastReopened, other.LastReopened),
+		Replies:           o.Replies + other.Replies,
 	}
 }
 

@@ -45,7 +45,7 @@ var Transports = [][]string{
 // Small returns the variant with fewer, smaller messages of fewer clients, for
 // what differs from another variant in one thing.
 func (s Variant) Small() Variant {
-	s.Clients, s.Messages, s.MaxBytes = 30, 6, 20_000
+	s.Clients, s.Messages, s.MaxBytes = 30, 3, 20_000
 	return s
 }
 
@@ -85,4 +85,25 @@ func (s Variant) ClientsOf(f Endpoint, transports []string) Clients {
 		CookieJar:       s.CookieJar,
 		WantSetCookies:  f.CookiesFor(clients, transports),
 	}
+}
+
+// ClientsInTurn returns as many clients of the variant over each of the transports.
+func (s Variant) ClientsInTurn(f Endpoint, transports ...[]string) Clients {
+	all := s.ClientsOf(f, transports[0])
+	all.Transports, all.TransportsInTurn = nil, transports
+	for _, transport := range transports[1:] {
+		c := s.ClientsOf(f, transport)
+		all.Count += c.Count
+		all.WantSetCookies += c.WantSetCookies
+	}
+	return all
+}
+
+// RunHeld runs as many clients of the variant over each of the transports, all at
+// once, and checks that none of them loses its session.
+func (s Variant) RunHeld(t *testing.T, f Endpoint, transports ...[]string) Result {
+	t.Helper()
+	o := s.ClientsInTurn(f, transports...).Run(t)
+	o.AssertHeld(t)
+	return o
 }

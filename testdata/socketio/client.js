@@ -13,6 +13,8 @@ function same(sent, got) {
 class Client {
   constructor(index) {
     this.index = index;
+    const { transports, transportsInTurn: several } = settings;
+    this.transports = several.length > 0 ? several[index % several.length] : transports;
     this.leaving = false;
     this.away = false;
     this.steps = 0; // commands done
@@ -20,7 +22,7 @@ class Client {
     this.agent = settings.roam || settings.cookieJar ? new Agent(settings) : false;
     this.socket = io(settings.url, {
       path: settings.path,
-      transports: settings.transports,
+      transports: this.transports,
       rejectUnauthorized: settings.rejectUnauthorized,
       forceBase64: settings.forceBase64,
       extraHeaders: { ...settings.extraHeaders },
@@ -178,7 +180,7 @@ class Client {
   }
 
   get upgrades() {
-    return settings.transports[0] === "polling" && settings.transports.includes("websocket");
+    return this.transports[0] === "polling" && this.transports.includes("websocket");
   }
 
   async live(commands) {

@@ -8,6 +8,7 @@ const settings = {
   count: 1, // of clients
   version: 4, // the clients' major version: 4 or 2
   transports: ["polling", "websocket"],
+  transportsInTurn: [], // several such lists, of which the clients take one each, in turn; instead of transports
   messages: 20, // rounds of each client, before the last one after an upgrade
   maxBytes: 100_000, // of the largest payload; every client sends one text and one binary of this size
   rejectUnauthorized: true, // check the proxy's certificate
