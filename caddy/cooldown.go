@@ -83,9 +83,16 @@ func (f *failedDials) within(dial string, period time.Duration) bool {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.dropOld()
 	last, failed := f.last[dial]
-	return failed && f.now().Sub(last) < period
+	if !failed {
+		return false
+	}
+	age := f.now().Sub(last)
+	if age >= f.longest {
+		delete(f.last, dial)
+		f.some.Store(len(f.last) > 0)
+	}
+	return age < period
 }
 
 // dropOld forgets dials that no policy counts any more.
