@@ -66,11 +66,13 @@ func Resolve(req Request, mode Mode, form TagForm, sessions *Share, known func(t
 // resolveLearned is [Resolve] for a session that is learned. It may be older than
 // the configuration, and so than the form.
 func resolveLearned(sid string, form TagForm, sessions *Share, known func(tag string) bool) (reason Reason, tag string) {
-	if tag = sessions.Find(sid, known); form.Valid(tag) {
+	tag, accepted := sessions.lookUp(sid, known)
+	switch {
+	case !form.Valid(tag):
+		return ReasonUnknownSession, ""
+	case accepted:
 		return ReasonLearned, tag
-	}
-	if tag = sessions.peek(sid); form.Valid(tag) {
+	default:
 		return ReasonUpstreamGone, tag
 	}
-	return ReasonUnknownSession, ""
 }

@@ -54,10 +54,20 @@ func (s *Share) Learn(handshake Handshake, tag string) (evicted uint64, full boo
 // sessions whose tag it returns false for: if the nodes of two sites use the same
 // session IDs, each site finds its own sessions.
 func (s *Share) Find(sid string, accept func(tag string) bool) (tag string) {
+	if tag, accepted := s.lookUp(sid, accept); accepted {
+		return tag
+	}
+	return ""
+}
+
+// lookUp is [Share.Find], but if it has skipped all sessions, it returns the tag of
+// the first one without extending its expiry: another site may use it.
+func (s *Share) lookUp(sid string, accept func(tag string) bool) (tag string, accepted bool) {
 	t := s.table
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := t.now()
+	skipped := ""
 	elem := t.bySID[sid]
 	for elem != nil {
 		found := elem.Value.(*session)
@@ -66,29 +76,13 @@ func (s *Share) Find(sid string, accept func(tag string) bool) (tag string) {
 			t.remove(elem)
 		} else if accept == nil || accept(found.tag) {
 			s.renew(elem, found, now)
-			return found.tag
+			return found.tag, true
+		} else if skipped == "" {
+			skipped = found.tag
 		}
 		elem = next
 	}
-	return ""
-}
-
-// peek returns the tag of a session's upstream, as Find does for any tag, but
-// does not renew the session: another site may use it.
-func (s *Share) peek(sid string) (tag string) {
-	t := s.table
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	now := t.now()
-	elem := t.bySID[sid]
-	for elem != nil {
-		found := elem.Value.(*session)
-		if found.expiry > now {
-			return found.tag
-		}
-		elem = found.next
-	}
-	return ""
+	return skipped, false
 }
 
 // roundLifetime returns the lifetime unchanged, or up to twice as long if the
