@@ -46,14 +46,7 @@ func TestCaddyHasNoDataRace(t *testing.T) {
 	})
 	testbed.RequireGenerationReplaced(t, f, reloads)
 	learned.FinishHeld(t)
-	// The nodes count sessions until they have closed them.
-	testbed.RequireEventually(t, "the learned sessions are closed", func() bool {
-		open := 0
-		for _, n := range nodes {
-			open += n.Status(t).Clients
-		}
-		return open <= active.Count()
-	})
+	testbed.RequireSessionsClosed(t, nodes, active.Count())
 	nodes[0].Kill()
 	testbed.RequireSessions(t, nodes[1:], active.Count())
 

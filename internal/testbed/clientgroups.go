@@ -13,12 +13,23 @@ type ClientGroups []*RunningClients
 // when they lose their session.
 func StartReconnectingClients(t *testing.T, f Endpoint, each int, transports ...[]string) ClientGroups {
 	t.Helper()
-	groups := make(ClientGroups, len(transports))
+	all := make([]Clients, len(transports))
 	for i, transport := range transports {
-		groups[i] = Clients{
+		all[i] = Clients{
 			URL: f.URL, Count: each, Transports: transport, Messages: 2, MaxBytes: 2000,
 			Mode: Continuous, Pause: 3000, Reconnect: true,
-		}.Start(t)
+		}
+	}
+	return StartClients(t, all...)
+}
+
+// StartClients starts clients with a mode, each of these in a program of its own,
+// and returns once all of them are connected.
+func StartClients(t *testing.T, all ...Clients) ClientGroups {
+	t.Helper()
+	groups := make(ClientGroups, len(all))
+	for i, c := range all {
+		groups[i] = c.Start(t)
 	}
 	groups.RequireReady(t)
 	return groups
@@ -44,47 +55,35 @@ func (rs ClientGroups) Count() int {
 // Finish has the clients finish and returns their results together.
 func (rs ClientGroups) Finish(t *testing.T) Result {
 	t.Helper()
-	var all Result
-	for _, r := range rs {
-		all = all.Add(r.Finish(t))
-	}
-	return all
+	return rs.sum(func(r *RunningClients) Result { return r.Finish(t) })
 }
 
 // FinishHeld is [ClientGroups.Finish] for clients none of which may have lost a
 // session.
 func (rs ClientGroups) FinishHeld(t *testing.T) Result {
 	t.Helper()
-	var all Result
-	for _, r := range rs {
-		o := r.Finish(t)
-		o.AssertHeld(t)
-		all = all.Add(o)
-	}
-	return all
-}
-
-// StartClients starts clients with a mode, each of these in a program of its own,
-// and returns once all of them are connected.
-func StartClients(t *testing.T, all ...Clients) ClientGroups {
-	t.Helper()
-	groups := make(ClientGroups, len(all))
-	for i, c := range all {
-		groups[i] = c.Start(t)
-	}
-	groups.RequireReady(t)
-	return groups
+	return rs.sum(func(r *RunningClients) Result { return held(t, r.Finish(t)) })
 }
 
 // WaitHeld waits for the result of clients without a mode, checks that none of them
 // lost its session, and returns their results together.
 func (rs ClientGroups) WaitHeld(t *testing.T) Result {
 	t.Helper()
+	return rs.sum(func(r *RunningClients) Result { return held(t, r.Wait(t)) })
+}
+
+// sum returns the results of all groups together.
+func (rs ClientGroups) sum(result func(*RunningClients) Result) Result {
 	var all Result
 	for _, r := range rs {
-		o := r.Wait(t)
-		o.AssertHeld(t)
-		all = all.Add(o)
+		all = all.Add(result(r))
 	}
 	return all
+}
+
+// held checks that no client lost its session.
+func held(t *testing.T, o Result) Result {
+	t.Helper()
+	o.AssertHeld(t)
+	return o
 }

@@ -33,13 +33,24 @@ func (n *Node) Status(t *testing.T) NodeStatus {
 // RequireSessions waits until the nodes have at least this many sessions.
 func RequireSessions(t *testing.T, nodes []*Node, sessions int) {
 	t.Helper()
-	RequireEventually(t, fmt.Sprintf("%d sessions", sessions), func() bool {
-		open := 0
-		for _, n := range nodes {
-			open += n.Status(t).Clients
-		}
-		return open >= sessions
-	})
+	RequireEventually(t, fmt.Sprintf("%d sessions", sessions), func() bool { return countSessions(t, nodes) >= sessions })
+}
+
+// RequireSessionsClosed waits until the nodes have at most this many sessions. They
+// count a session until they have closed it.
+func RequireSessionsClosed(t *testing.T, nodes []*Node, sessions int) {
+	t.Helper()
+	RequireEventually(t, fmt.Sprintf("no more than %d sessions", sessions), func() bool { return countSessions(t, nodes) <= sessions })
+}
+
+// countSessions returns the number of sessions on the nodes.
+func countSessions(t *testing.T, nodes []*Node) int {
+	t.Helper()
+	open := 0
+	for _, n := range nodes {
+		open += n.Status(t).Clients
+	}
+	return open
 }
 
 // RequireWaitingPolls waits until this many polls wait at the nodes.

@@ -26,12 +26,12 @@ func newNode(o options) *node {
 		&transports.WebSocketBuilder{},
 	))
 	n.io = socket.NewServer(nil, opts)
-	_ = n.io.On("connection", func(args ...any) { n.greet(args[0].(*socket.Socket)) })
+	_ = n.io.On("connection", func(args ...any) { n.handleConnection(args[0].(*socket.Socket)) })
 	return n
 }
 
-// greet does all that a client sees.
-func (n *node) greet(client *socket.Socket) {
+// handleConnection does all that a client sees.
+func (n *node) handleConnection(client *socket.Socket) {
 	_ = client.On("echo", func(args ...any) {
 		ack := args[1].(socket.Ack)
 		ack([]any{map[string]any{"node": n.name, "payload": args[0]}}, nil)
