@@ -18,6 +18,12 @@ SOAK_MINUTES  ?= 5
 FLOOD_TAGGED  ?= 30000
 FLOOD_LEARNED ?= 10000
 
+# What `make demo` starts: so many Socket.IO nodes, so many Caddys, and with 1 a Redis
+# (a Debian package) between the nodes.
+NODES   ?= 3
+PROXIES ?= 1
+REDIS   ?= 0
+
 # How often `make reloads` replaces the configuration.
 RELOADS ?= 30
 
@@ -47,10 +53,10 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: node-packages build ## Start three Socket.IO nodes and Caddy, and print the address of a page that shows them
+demo: node-packages build ## Start NODES (default 3) Socket.IO nodes behind PROXIES (default 1) Caddys, with REDIS=1 the Redis adapter, and print the address of a page that shows them
 	@$(AS_XCADDY) go build -o bin/demo ./demo
 # exec: whoever stops make stops the demo itself, which stops what it started.
-	@exec bin/demo
+	@exec bin/demo -nodes '$(NODES)' -proxies '$(PROXIES)' -redis '$(REDIS)'
 
 .PHONY: test
 test: deps build test-units test-yaegi test-real ## Run every test

@@ -1,11 +1,12 @@
-// Drives a real Chromium over the demo's page; demo_test.go starts both.
+// Drives a real Chromium over the pages of two demos, that of `make demo` alone and
+// that of `make demo NODES=5 PROXIES=2 REDIS=1`; demo_test.go starts all three.
 //
-//   node browser_test.mjs <url>
+//   node browser_test.mjs <url of the first> <url of the second>
 //
 // CHROMIUM names the browser (default /usr/bin/chromium), DEMO_SCREENSHOTS a
-// directory for pictures (default: none are taken). When the page has shown what
-// it must, it prints "waiting" and reads its standard input: "stopped" means that
-// the demo is gone, which the page must say.
+// directory for pictures (default: none are taken). When the pages have shown what
+// they must, it prints "waiting" and reads its standard input: "stopped" means that
+// the demos are gone, which the pages must say.
 
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
@@ -16,7 +17,7 @@ import { createInterface } from "node:readline";
 const fromNodes = createRequire(new URL("../testdata/socketio/package.json", import.meta.url));
 const { chromium } = fromNodes("playwright-core");
 
-const [url] = process.argv.slice(2);
+const [aloneURL, clusterURL] = process.argv.slice(2);
 const screenshots = process.env.DEMO_SCREENSHOTS;
 const guard = 90_000; // milliseconds; every wait is for a condition and this only ends a hopeless one
 
@@ -33,21 +34,26 @@ const browser = await chromium.launch({
   ],
 });
 const context = await browser.newContext();
-const page = await context.newPage();
-page.setDefaultTimeout(guard);
+let page; // the one that is looked at
 
 const faults = []; // what must never happen, whenever it does
-page.on("pageerror", (error) => faults.push(`error on the page: ${error.stack}`));
-page.on("console", (message) => {
-  if (/content security policy/i.test(message.text())) faults.push(message.text());
-});
-page.on("request", (request) => {
-  if (new URL(request.url()).host !== new URL(url).host) faults.push(`request to ${request.url()}`);
-});
-page.on("response", async (response) => {
-  const cookie = await response.headerValue("set-cookie").catch(() => null);
-  if (cookie !== null) faults.push(`${response.url()} set a cookie: ${cookie}`);
-});
+
+async function open(url) {
+  page = await context.newPage();
+  page.setDefaultTimeout(guard);
+  page.on("pageerror", (error) => faults.push(`error on the page: ${error.stack}`));
+  page.on("console", (message) => {
+    if (/content security policy/i.test(message.text())) faults.push(message.text());
+  });
+  page.on("request", (request) => {
+    if (new URL(request.url()).host !== new URL(url).host) faults.push(`request to ${request.url()}`);
+  });
+  page.on("response", async (response) => {
+    const cookie = await response.headerValue("set-cookie").catch(() => null);
+    if (cookie !== null) faults.push(`${response.url()} set a cookie: ${cookie}`);
+  });
+  await page.goto(url);
+}
 
 function say(text) {
   console.log(text);
@@ -56,8 +62,8 @@ function say(text) {
 // look is the page's state, as plain values.
 function look() {
   return page.evaluate(() => ({
-    sessions: window.demo.sessions.map(({ name, kind, state, node, transport, tag, answered, wrong, lost }) => ({
-      name, kind, state, node, transport, tag, answered, wrong, lost,
+    sessions: window.demo.sessions.map(({ name, kind, state, node, transport, tag, requests, answered, wrong, lost }) => ({
+      name, kind, state, node, transport, tag, requests: Object.fromEntries(requests), answered, wrong, lost,
     })),
     nodes: window.demo.nodes.map(({ name, running }) => ({ name, running })),
     events: window.demo.events.map(({ tone, text }) => `${tone}: ${text}`),
@@ -144,14 +150,28 @@ function onNode(seen, node) {
   return seen.sessions.filter((session) => session.node === node);
 }
 
-try {
-  await page.goto(url);
-  const before = await untilAllUp(10);
+// broadcast presses the button on the node of the first session, and checks that these
+// sessions are told, and nobody else.
+async function broadcast(seen, wanted, text) {
+  await page.getByRole("button", { name: `Broadcast from node ${seen.sessions[0].node}`, exact: true }).click();
+  await page.waitForSelector(`#news[data-reached="${wanted.length}"]`);
+  await page.waitForFunction(() => window.demo.events.some((event) => event.text.startsWith("broadcast 1 ")));
+  const reached = await page.evaluate(() => window.demo.reached());
+  assert.deepEqual(reached.sort(), wanted.map((session) => session.name).sort(), "who got the broadcast");
+  assert.match(await page.textContent("#news"), text);
+  say(await page.textContent("#news"));
+}
+
+async function testAlone() {
+  await open(aloneURL);
+  const before = await untilAllUp(6);
   say(`all up: ${before.sessions.map((session) => `${session.name} on ${session.node}`).join(", ")}`);
   for (const session of before.sessions) {
     assert.equal(session.lost, 0, `${session.name} was lost with every node running:\n${before.events.join("\n")}`);
     if (session.kind !== "websocket") assert.match(session.tag, /^[A-Za-z0-9_-]{11}$/, `tag of ${session.name}`);
   }
+  assert.ok(await page.isHidden("#proxies-section"), "one proxy has a section of its own");
+  await broadcast(before, onNode(before, before.sessions[0].node), /those of node . only: there is no adapter between the nodes/);
   await picture("1-all-up");
 
   const [victim] = before.nodes
@@ -161,7 +181,7 @@ try {
   assert.ok(struck.size > 0, "no node has a session");
   await press(victim, "Stop node", false);
   await picture("2-node-stopped");
-  const moved = await untilAllUp(10);
+  const moved = await untilAllUp(6);
   for (const session of moved.sessions) {
     assert.notEqual(session.node, victim, `${session.name} is on the stopped node`);
     assert.equal(session.lost, struck.has(session.name) ? 1 : 0, `losses of ${session.name}:\n${moved.events.join("\n")}`);
@@ -170,14 +190,14 @@ try {
   await picture("3-recovered");
 
   await press(victim, "Start node", true);
-  const started = await untilAllUp(10);
+  const started = await untilAllUp(6);
   assert.deepEqual(
     started.sessions.map((session) => [session.node, session.lost]),
     moved.sessions.map((session) => [session.node, session.lost]),
     "starting a node moved a session",
   );
   await page.reload();
-  const again = await untilAllUp(10);
+  const again = await untilAllUp(6);
   assert.ok(onNode(again, victim).length > 0, `the restarted node ${victim} got no new session`);
   for (const session of onNode(again, victim)) {
     const known = onNode(before, victim).find((other) => other.tag)?.tag;
@@ -186,6 +206,30 @@ try {
   assert.equal(again.totals.lost, 0, `a session was lost with every node running:\n${again.events.join("\n")}`);
   say(`node ${victim} started, page reloaded: ${onNode(again, victim).length} sessions on it`);
   await picture("4-started-again");
+}
+
+// Five nodes, two proxies, and Redis between the nodes.
+async function testCluster() {
+  await open(clusterURL);
+  const seen = await untilAllUp(12);
+  for (const session of seen.sessions) {
+    assert.equal(session.lost, 0, `${session.name} was lost with every node running:\n${seen.events.join("\n")}`);
+    if (session.kind !== "polling") continue;
+    for (const proxy of ["1", "2"]) assert.ok(session.requests[proxy] > 0, `requests of ${session.name} through proxy ${proxy}`);
+    say(`${session.name} on ${session.node}: ${session.requests[1]} requests through proxy 1, ${session.requests[2]} through proxy 2`);
+  }
+  assert.equal(await page.locator(".proxy").count(), 2, "proxies on the page");
+  const used = new Set(seen.sessions.map((session) => session.node)).size;
+  assert.ok(used > 1, "all sessions are on one node");
+  await broadcast(seen, seen.sessions, new RegExp(`reached 9 of 9 clients, on ${used} of 5 nodes, through the Redis adapter`));
+  await picture("5-cluster");
+}
+
+try {
+  await testAlone();
+  const alone = page;
+  await testCluster();
+  const cluster = page;
 
   assert.deepEqual(await context.cookies(), [], "the browser holds a cookie");
   assert.deepEqual(faults, []);
@@ -193,9 +237,11 @@ try {
   say("waiting");
   for await (const line of createInterface({ input: process.stdin })) {
     assert.equal(line, "stopped");
-    await page.waitForSelector("#notice:not([hidden])");
-    assert.match(await page.textContent("#notice"), /does not answer/);
-    say("the page says that the demo is gone");
+    for (page of [alone, cluster]) {
+      await page.waitForSelector("#notice:not([hidden])");
+      assert.match(await page.textContent("#notice"), /does not answer/);
+    }
+    say("the pages say that the demo is gone");
     break;
   }
 } finally {

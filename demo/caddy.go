@@ -1,69 +1,44 @@
 package main
 
 import (
-	"errors"
+	"context"
 	"fmt"
-	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/eio-affinity/affinity/internal/testbed/local"
 )
 
-// endpoint is where Caddy listens.
-type endpoint struct {
-	port int
-	ipv6 bool // on [::1] too, which "localhost" can mean
-}
-
-func (e endpoint) pageURL() string { return fmt.Sprintf("http://localhost:%d/", e.port) }
-
-// chooseEndpoint takes the wanted port if it is free, else any free one.
-func chooseEndpoint(port int, out io.Writer) (endpoint, error) {
-	e := endpoint{port: port, ipv6: local.IsFree("::1", 0) == nil}
-	if port != 0 {
-		err := e.free()
-		if err == nil {
-			return e, nil
-		}
-		fmt.Fprintf(out, "Port %d is busy (%v), taking a free one.\n", port, err)
-	}
-	for range 100 {
-		var err error
-		if e.port, err = local.FreePort("127.0.0.1"); err != nil {
-			return e, err
-		}
-		if e.free() == nil {
-			return e, nil
-		}
-	}
-	return e, errors.New("finding a free port")
-}
-
-// free returns an error if Caddy cannot listen on every address of the endpoint.
-func (e endpoint) free() error {
-	if err := local.IsFree("127.0.0.1", e.port); err != nil || !e.ipv6 {
-		return err
-	}
-	return local.IsFree("::1", e.port)
-}
-
-// site is what the demo's Caddyfile serves.
+// site is what the proxies serve, all of them the same.
 type site struct {
-	endpoint
+	secret  string   // "": none, as a proxy needs that is alone
 	control string   // address of the control API
 	nodes   []string // addresses of the Socket.IO nodes
 	page    string   // directory of the page
 	client  string   // directory of the stock Socket.IO client
 }
 
-// caddyfile is the whole configuration. The line that this module is about is
-// the one that starts with socketio.
-func (s site) caddyfile() string {
+// proxy is one Caddy.
+type proxy struct {
+	name string
+	endpoint
+	*local.Process
+}
+
+// caddyfile is the whole configuration of a proxy. The line that this module is
+// about is the one that starts with socketio. Server-Timing tells the page which
+// proxy a request went through.
+func (s site) caddyfile(p *proxy) string {
 	bind := "127.0.0.1"
-	if s.ipv6 {
+	if p.ipv6 {
 		bind += " [::1]"
+	}
+	var options string
+	if s.secret != "" {
+		options = fmt.Sprintf(" {\n\t\tsecret %s\n\t}", s.secret)
 	}
 	return fmt.Sprintf(`{
 	admin off
@@ -73,7 +48,8 @@ func (s site) caddyfile() string {
 
 http://localhost:%d, http://127.0.0.1:%d {
 	bind %s
-	socketio /socket.io/* %s
+	header /socket.io/* Server-Timing "proxy;desc=%s"
+	socketio /socket.io/* %s%s
 	reverse_proxy /demo/* %s
 	handle_path /client/* {
 		root "%s"
@@ -82,29 +58,52 @@ http://localhost:%d, http://127.0.0.1:%d {
 	root "%s"
 	file_server
 }
-`, s.port, s.port, bind, strings.Join(s.nodes, " "), s.control, s.client, s.page)
+`, p.port, p.port, bind, p.name, strings.Join(s.nodes, " "), options, s.control, s.client, s.page)
 }
 
-// startCaddy starts Caddy with a configuration and a home in temp, so that it
-// neither reads nor leaves anything in the user's own.
-func startCaddy(program, temp string, s site) (*local.Process, error) {
-	config := filepath.Join(temp, "Caddyfile")
-	if err := os.WriteFile(config, []byte(s.caddyfile()), 0o600); err != nil {
-		return nil, fmt.Errorf("writing the Caddyfile: %w", err)
+// start starts Caddy with a configuration and a home in a directory of its own, so
+// that it neither reads nor leaves anything in the user's.
+func (p *proxy) start(program, temp string, s site) error {
+	dir := filepath.Join(temp, "proxy"+p.name)
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return fmt.Errorf("making a directory for Caddy: %w", err)
 	}
-	p, err := local.Start(local.Options{
+	config := filepath.Join(dir, "Caddyfile")
+	if err := os.WriteFile(config, []byte(s.caddyfile(p)), 0o600); err != nil {
+		return fmt.Errorf("writing the Caddyfile: %w", err)
+	}
+	var err error
+	p.Process, err = local.Start(local.Options{
 		Name: "caddy",
 		Args: []string{program, "run", "--config", config, "--adapter", "caddyfile"},
-		Dir:  temp,
+		Dir:  dir,
 		Env: []string{
-			"HOME=" + temp,
-			"XDG_CONFIG_HOME=" + filepath.Join(temp, "config"),
-			"XDG_DATA_HOME=" + filepath.Join(temp, "data"),
+			"HOME=" + dir,
+			"XDG_CONFIG_HOME=" + filepath.Join(dir, "config"),
+			"XDG_DATA_HOME=" + filepath.Join(dir, "data"),
 		},
 		KeepOutput: keptOutput,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("%w (build it with: make build)", err)
+		return fmt.Errorf("%w (build it with: make build)", err)
 	}
-	return p, nil
+	return nil
+}
+
+// waitForPage returns once the proxy serves the page.
+func (p *proxy) waitForPage(ctx context.Context) error {
+	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	url := p.pageURL()
+	return p.WaitUntil(ctx, startLimit, "Caddy serves "+url, func() bool {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+		if err != nil {
+			return false
+		}
+		resp, err := client.Do(req)
+		if err != nil {
+			return false
+		}
+		resp.Body.Close()
+		return resp.StatusCode == http.StatusOK
+	})
 }

@@ -9,6 +9,18 @@ import (
 	"time"
 )
 
+// clusterState is what the page learns of everything.
+type clusterState struct {
+	Proxies []proxyState `json:"proxies"`
+	Redis   bool         `json:"redis"` // the nodes have the Redis adapter
+	Nodes   []nodeState  `json:"nodes"`
+}
+
+type proxyState struct {
+	Name    string `json:"name"`
+	Address string `json:"address"`
+}
+
 // nodeState is what the page learns of a node.
 type nodeState struct {
 	Name    string `json:"name"`
@@ -18,21 +30,22 @@ type nodeState struct {
 
 // controlHandler is the API behind the page's buttons:
 //
-//	GET  /demo/nodes               what runs
-//	POST /demo/nodes/{name}/stop   stop a node
-//	POST /demo/nodes/{name}/start  start it again, on the port it had
+//	GET  /demo/cluster                 what runs
+//	POST /demo/nodes/{name}/stop       stop a node
+//	POST /demo/nodes/{name}/start      start it again, on the port it had
+//	POST /demo/nodes/{name}/broadcast  have it send news to all clients
 //
-// Each answers with the state of all nodes. It can stop processes, so no other
+// Each answers with the state of everything. It can stop processes, so no other
 // site may call it: a browser's cross-site POST is refused, and so is a Host
 // that is not this machine (a name that resolves to 127.0.0.1).
-func controlHandler(all nodes) http.Handler {
+func controlHandler(c *cluster) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /demo/nodes", func(w http.ResponseWriter, _ *http.Request) {
-		writeStates(w, all)
+	mux.HandleFunc("GET /demo/cluster", func(w http.ResponseWriter, _ *http.Request) {
+		writeState(w, c)
 	})
 	change := func(do func(context.Context, *node) error) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
-			n := all.named(r.PathValue("name"))
+			n := c.nodes.named(r.PathValue("name"))
 			if n == nil {
 				http.Error(w, "no such node", http.StatusNotFound)
 				return
@@ -42,7 +55,7 @@ func controlHandler(all nodes) http.Handler {
 				http.Error(w, err.Error(), http.StatusInternalServerError)
 				return
 			}
-			writeStates(w, all)
+			writeState(w, c)
 		}
 	}
 	mux.HandleFunc("POST /demo/nodes/{name}/stop", change(func(_ context.Context, n *node) error {
@@ -51,6 +64,9 @@ func controlHandler(all nodes) http.Handler {
 	}))
 	mux.HandleFunc("POST /demo/nodes/{name}/start", change(func(ctx context.Context, n *node) error {
 		return n.start(ctx)
+	}))
+	mux.HandleFunc("POST /demo/nodes/{name}/broadcast", change(func(ctx context.Context, n *node) error {
+		return n.broadcast(ctx)
 	}))
 	return localOnly(http.NewCrossOriginProtection().Handler(mux))
 }
@@ -80,15 +96,18 @@ func (all nodes) named(name string) *node {
 	return nil
 }
 
-func writeStates(w http.ResponseWriter, all nodes) {
-	states := make([]nodeState, 0, len(all))
-	for _, n := range all {
-		states = append(states, nodeState{Name: n.name, Address: n.address(), Running: n.running()})
+func writeState(w http.ResponseWriter, c *cluster) {
+	state := clusterState{Redis: c.options.redis}
+	for _, p := range c.proxies {
+		state.Proxies = append(state.Proxies, proxyState{Name: p.name, Address: p.address()})
+	}
+	for _, n := range c.nodes {
+		state.Nodes = append(state.Nodes, nodeState{Name: n.name, Address: n.address(), Running: n.running()})
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	// The client may have gone, so the error is ignored.
-	_ = json.NewEncoder(w).Encode(states)
+	_ = json.NewEncoder(w).Encode(state)
 }
 
 // control is the API's server, on a loopback port that Caddy proxies to.
@@ -97,12 +116,12 @@ type control struct {
 	listener net.Listener
 }
 
-func listenControl(all nodes) (*control, error) {
+func listenControl(c *cluster) (*control, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("listening for the page's buttons: %w", err)
 	}
-	server := &http.Server{Handler: controlHandler(all), ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{Handler: controlHandler(c), ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = server.Serve(listener) }()
 	return &control{server: server, listener: listener}, nil
 }

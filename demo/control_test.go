@@ -17,7 +17,7 @@ func TestControlRefusesOtherSites(t *testing.T) {
 		header map[string]string
 		want   int
 	}{
-		{"the page reads", "GET", "/demo/nodes", "localhost:8080", nil, http.StatusOK},
+		{"the page reads", "GET", "/demo/cluster", "localhost:8080", nil, http.StatusOK},
 		{"the page stops a node", "POST", "/demo/nodes/a/stop", "localhost:8080", map[string]string{"Sec-Fetch-Site": "same-origin", "Origin": "http://localhost:8080"}, http.StatusOK},
 		{"the page at the address stops a node", "POST", "/demo/nodes/a/stop", "127.0.0.1:8080", map[string]string{"Origin": "http://127.0.0.1:8080"}, http.StatusOK},
 		{"curl stops a node", "POST", "/demo/nodes/a/stop", "[::1]:8080", nil, http.StatusOK},
@@ -28,7 +28,7 @@ func TestControlRefusesOtherSites(t *testing.T) {
 		{"another site in an old browser", "POST", "/demo/nodes/a/stop", "localhost:8080", map[string]string{"Origin": "https://example.com"}, http.StatusForbidden},
 		{"a sandboxed frame", "POST", "/demo/nodes/a/stop", "localhost:8080", map[string]string{"Origin": "null"}, http.StatusForbidden},
 		{"a name that points here", "POST", "/demo/nodes/a/stop", "rebound.example:8080", map[string]string{"Sec-Fetch-Site": "same-origin", "Origin": "http://rebound.example:8080"}, http.StatusForbidden},
-		{"a name that points here reads", "GET", "/demo/nodes", "rebound.example", nil, http.StatusForbidden},
+		{"a name that points here reads", "GET", "/demo/cluster", "rebound.example", nil, http.StatusForbidden},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			req := httptest.NewRequest(test.method, test.path, nil)
@@ -37,7 +37,7 @@ func TestControlRefusesOtherSites(t *testing.T) {
 				req.Header.Set(name, value)
 			}
 			w := httptest.NewRecorder()
-			controlHandler(nodes{{name: "a"}}).ServeHTTP(w, req)
+			controlHandler(&cluster{nodes: nodes{{name: "a"}}}).ServeHTTP(w, req)
 			if w.Code != test.want {
 				t.Errorf("status %d, want %d: %s", w.Code, test.want, w.Body)
 			}

@@ -19,42 +19,48 @@ import (
 	"github.com/eio-affinity/affinity/internal/testbed/local"
 )
 
+// One browser has the pages of both demos: starting one takes seconds.
 func TestDemoInChromium(t *testing.T) {
 	testbed.RequireNodeModules(t)
 	testbed.RequireChromium(t)
 	require.NoError(t, testbed.BuildCaddy())
-	demo := startDemo(t, "-caddy", testbed.Binary("caddy"), "-port", "0")
-	url := demo.waitForPage(t)
+	alone := startDemo(t, "-caddy", testbed.Binary("caddy"), "-port", "0")
+	cluster := startDemo(t, "-caddy", testbed.Binary("caddy"), "-port", "0", "-nodes", "5", "-proxies", "2", "-redis", "1")
+	aloneURL, clusterURL := alone.waitForPage(t), cluster.waitForPage(t)
 
 	t.Run("a handshake shows a bound sid and sets no cookie", func(t *testing.T) {
-		resp, body := get(t, url+"socket.io/?EIO=4&transport=polling")
-		if want := regexp.MustCompile(`^0\{"sid":"[A-Za-z0-9_-]{11}\.`); !want.MatchString(body) {
-			t.Errorf("body %q does not match %s", body, want)
-		}
-		if cookies := resp.Header.Values("Set-Cookie"); len(cookies) > 0 {
-			t.Errorf("Set-Cookie is %q, want none", cookies)
+		for _, url := range []string{aloneURL, clusterURL} {
+			resp, body := get(t, url+"socket.io/?EIO=4&transport=polling")
+			if want := regexp.MustCompile(`^0\{"sid":"[A-Za-z0-9_-]{11}\.`); !want.MatchString(body) {
+				t.Errorf("body %q does not match %s", body, want)
+			}
+			if cookies := resp.Header.Values("Set-Cookie"); len(cookies) > 0 {
+				t.Errorf("Set-Cookie is %q, want none", cookies)
+			}
 		}
 	})
-	ports := append(nodeAddresses(t, url), strings.TrimSuffix(strings.TrimPrefix(url, "http://"), "/"))
+	addresses := runningAddresses(t, aloneURL, 1, 3, false)
+	addresses = append(addresses, runningAddresses(t, clusterURL, 2, 5, true)...)
 
 	browser := startProgram(t, local.Options{
 		Name: "browser",
-		Args: []string{"node", "browser_test.mjs", url},
+		Args: []string{"node", "browser_test.mjs", aloneURL, clusterURL},
 		Env:  []string{"TMPDIR=" + t.TempDir()},
 	})
 	browser.EndByStdin(t) // which ends Chromium
 	browser.waitFor(t, "waiting")
-	// The page is still open, so this also ends held polls and open WebSockets.
-	demo.interrupt(t)
-	for _, port := range ports {
-		if conn, err := net.DialTimeout("tcp", port, time.Second); err == nil {
+	// The pages are still open, so this also ends held polls and open WebSockets.
+	alone.interrupt(t)
+	cluster.interrupt(t)
+	for _, address := range addresses {
+		if conn, err := net.DialTimeout("tcp", address, time.Second); err == nil {
 			conn.Close()
-			t.Errorf("%s still takes connections", port)
+			t.Errorf("%s still takes connections", address)
 		}
 	}
 	_, err := io.WriteString(browser.Stdin, "stopped\n")
 	require.NoError(t, err)
-	browser.waitFor(t, "the page says that the demo is gone")
+	browser.waitFor(t, "the pages say that the demo is gone")
 	browser.RequireExited(t)
 	assert.NoError(t, browser.Wait(), "the browser's script")
 }
@@ -90,18 +96,23 @@ func get(t *testing.T, url string) (*http.Response, string) {
 	return resp, string(body)
 }
 
-func nodeAddresses(t *testing.T, url string) []string {
+// runningAddresses checks what the demo says that runs, and returns the address of
+// each part.
+func runningAddresses(t *testing.T, url string, proxies, nodes int, redis bool) []string {
 	t.Helper()
-	_, body := get(t, url+"demo/nodes")
-	var states []nodeState
-	require.NoError(t, json.Unmarshal([]byte(body), &states), "reading %q", body)
-	require.Len(t, states, 3, body)
-	var addresses []string
-	for _, state := range states {
-		if !state.Running {
-			t.Errorf("node %s does not run", state.Name)
-		}
-		addresses = append(addresses, state.Address)
+	_, body := get(t, url+"demo/cluster")
+	var state clusterState
+	require.NoError(t, json.Unmarshal([]byte(body), &state), "reading %q", body)
+	assert.Len(t, state.Proxies, proxies, body)
+	assert.Len(t, state.Nodes, nodes, body)
+	assert.Equal(t, redis, state.Redis, body)
+	addresses := []string{strings.TrimSuffix(strings.TrimPrefix(url, "http://"), "/")}
+	for _, proxy := range state.Proxies {
+		addresses = append(addresses, proxy.Address)
+	}
+	for _, node := range state.Nodes {
+		assert.True(t, node.Running, "node %s runs", node.Name)
+		addresses = append(addresses, node.Address)
 	}
 	return addresses
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"path/filepath"
 	"strconv"
 	"sync"
@@ -20,6 +21,7 @@ import (
 type node struct {
 	name string
 	root string // of the module
+	args []string
 	out  io.Writer
 
 	changing sync.Mutex // held by the one start or stop that is under way
@@ -56,7 +58,7 @@ func (n *node) startOnce(ctx context.Context) error {
 	ready := make(chan int, 1)
 	p, err := local.Start(local.Options{
 		Name:       "node " + n.name,
-		Args:       []string{"node", filepath.Join("testdata", "socketio", "node.js"), "--name", n.name, "--port", strconv.Itoa(n.port)},
+		Args:       append([]string{"node", filepath.Join("testdata", "socketio", "node.js"), "--name", n.name, "--port", strconv.Itoa(n.port)}, n.args...),
 		Dir:        n.root,
 		KeepOutput: keptOutput,
 		OnLine: func(line string) {
@@ -110,6 +112,24 @@ func (n *node) watch(p *local.Process) {
 	}
 }
 
+// broadcast has the node send news to all clients that it reaches: its own and, with
+// an adapter, those of the others.
+func (n *node) broadcast(ctx context.Context) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+n.address()+"/news", http.NoBody)
+	if err != nil {
+		return fmt.Errorf("asking node %s to broadcast: %w", n.name, err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return fmt.Errorf("asking node %s to broadcast: %w", n.name, err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusNoContent {
+		return fmt.Errorf("asking node %s to broadcast: %s", n.name, resp.Status)
+	}
+	return nil
+}
+
 func (n *node) running() bool {
 	p := n.current.Load()
 	return p != nil && p.Running()
@@ -122,11 +142,11 @@ func (n *node) address() string {
 // nodes are all of the demo's, in the order of the page.
 type nodes []*node
 
-// newNodes names them a, b, c and so on.
-func newNodes(root string, count int, out io.Writer) nodes {
+// newNodes names them a, b, c and so on, and gives node.js these arguments more.
+func newNodes(root string, count int, args []string, out io.Writer) nodes {
 	all := make(nodes, 0, count)
 	for i := range count {
-		all = append(all, &node{name: string(rune('a' + i)), root: root, out: out})
+		all = append(all, &node{name: string(rune('a' + i)), root: root, args: args, out: out})
 	}
 	return all
 }

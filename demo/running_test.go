@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -23,11 +24,15 @@ type runningDemo struct {
 	mark string
 }
 
+// buildDemo builds bin/demo, once for all tests.
+var buildDemo = sync.OnceValues(func() ([]byte, error) {
+	return exec.Command("go", "build", "-o", testbed.Binary("demo"), ".").CombinedOutput()
+})
+
 // startDemo builds and starts the demo with these arguments.
 func startDemo(t *testing.T, args ...string) *runningDemo {
 	t.Helper()
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", testbed.Binary("demo"), ".")
-	output, err := build.CombinedOutput()
+	output, err := buildDemo()
 	require.NoError(t, err, "building bin/demo: %s", output)
 	d := &runningDemo{temp: t.TempDir()}
 	d.mark = "AFFINITY_DEMO_TEST=" + d.temp

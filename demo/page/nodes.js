@@ -1,52 +1,17 @@
-// The nodes: their cards, and the buttons that stop and start them.
+// The nodes: their cards, and the buttons of each.
 
+import { act, colour, nodes } from "./cluster.js";
 import { el, setData, setText } from "./dom.js";
-import { log } from "./log.js";
+import { broadcast } from "./news.js";
 import { kinds } from "./session.js";
 
 const place = document.getElementById("nodes");
-const config = document.getElementById("config");
 const cards = new Map();
 
-export const nodes = []; // { name, address, running, busy }
-
-// colour is the number of a node's colour in the style sheet.
-export function colour(name) {
-  return Math.max(nodes.findIndex((node) => node.name === name), 0);
-}
-
-// refresh asks the demo which nodes run. It throws when the demo does not answer.
-export async function refresh() {
-  const response = await fetch("demo/nodes", { cache: "no-store" });
-  if (!response.ok) throw new Error(`the demo answered ${response.status}`);
-  take(await response.json());
-}
-
-function take(states) {
-  for (const state of states) {
-    const known = nodes.find((node) => node.name === state.name);
-    if (!known) {
-      nodes.push({ ...state, busy: "" });
-      continue;
-    }
-    if (known.running !== state.running) log("note", `node ${state.name} ${state.running ? "started" : "stopped"}`);
-    Object.assign(known, state);
-  }
-  setText(config, `socketio /socket.io/* ${nodes.map((node) => node.address).join(" ")}`);
-}
-
 async function toggle(node) {
-  const action = node.running ? "stop" : "start";
-  node.busy = action;
-  drawButton(cards.get(node.name), node);
-  try {
-    const response = await fetch(`demo/nodes/${encodeURIComponent(node.name)}/${action}`, { method: "POST" });
-    if (!response.ok) throw new Error(await response.text());
-    take(await response.json());
-  } catch (error) {
-    log("bad", `node ${node.name} did not ${action}: ${error.message}`);
-  }
-  node.busy = "";
+  const done = act(node, node.running ? "stop" : "start");
+  drawButtons(cards.get(node.name), node);
+  await done;
 }
 
 export function drawNodes(sessions) {
@@ -62,13 +27,14 @@ function makeCard(node) {
     state: el("p", { class: "state" }),
     dots: el("ul", { class: "dots", "aria-label": `Sessions on node ${node.name}` }),
     count: el("p", { class: "count" }),
-    button: el("button", { type: "button", onclick: () => toggle(node) }),
+    broadcast: button("Broadcast", `Broadcast from node ${node.name}`, () => broadcast(node)),
+    toggle: button("", "", () => toggle(node)),
   };
   card.root = el(
     "article",
     { class: "node", "aria-labelledby": `node-${node.name}`, "data-node": node.name, "data-colour": colour(node.name) },
-    el("div", { class: "head" }, title, card.state, card.button),
-    el("div", { class: "foot" }, card.dots, card.count),
+    el("div", { class: "head" }, title, card.state, card.count),
+    el("div", { class: "foot" }, card.dots, el("div", { class: "buttons" }, card.broadcast, card.toggle)),
   );
   place.append(card.root);
   return card;
@@ -81,7 +47,7 @@ function drawCard(card, node, sessions) {
   setText(card.state, node.running ? "Running" : "Stopped");
   setText(card.count, node.running ? `${Math.round(rate)} messages/s` : "");
   drawDots(card.dots, here);
-  drawButton(card, node);
+  drawButtons(card, node);
 }
 
 function drawDots(list, sessions) {
@@ -93,15 +59,25 @@ function drawDots(list, sessions) {
     ...sessions.map(
       (session) =>
         known.get(session.short) ??
-        el("li", { title: `${session.name}: ${kinds[session.kind].title}`, "data-kind": session.kind }, session.short),
+        el("li", { title: `${session.name}: ${kinds[session.kind].title}`, "data-session": session.name }, session.short),
     ),
   );
 }
 
-function drawButton(card, node) {
-  const verb = node.running ? "Stop node" : "Start node";
-  setText(card.button, node.busy ? (node.busy === "stop" ? "Stopping…" : "Starting…") : verb);
-  if (card.button.disabled !== Boolean(node.busy)) card.button.disabled = Boolean(node.busy);
-  const label = `${verb} ${node.name}`;
-  if (card.button.getAttribute("aria-label") !== label) card.button.setAttribute("aria-label", label);
+function button(text, label, onclick) {
+  return el("button", { type: "button", "aria-label": label, onclick }, text);
+}
+
+const doing = { stop: "Stopping…", start: "Starting…" };
+
+function drawButtons(card, node) {
+  const verb = node.running ? "Stop" : "Start";
+  setButton(card.toggle, doing[node.busy] ?? verb, `${verb} node ${node.name}`, doing[node.busy]);
+  setButton(card.broadcast, "Broadcast", `Broadcast from node ${node.name}`, node.busy || !node.running);
+}
+
+function setButton(button, text, label, disabled) {
+  setText(button, text);
+  if (button.disabled !== Boolean(disabled)) button.disabled = Boolean(disabled);
+  if (button.getAttribute("aria-label") !== label) button.setAttribute("aria-label", label);
 }

@@ -1,8 +1,12 @@
 // The page: opens the sessions and draws what they and the nodes do.
 
+import { nodes, refresh } from "./cluster.js";
 import { setData, setText } from "./dom.js";
+import { drawHeader } from "./header.js";
 import { events, log } from "./log.js";
-import { drawNodes, nodes, refresh } from "./nodes.js";
+import { drawNews, heard, reached } from "./news.js";
+import { drawNodes } from "./nodes.js";
+import { drawProxies, watchRequests } from "./proxies.js";
 import { kinds, Session } from "./session.js";
 import { drawSessions } from "./table.js";
 
@@ -16,7 +20,7 @@ const explainAfter = 300;
 
 // In this order each kind spreads over the nodes, as far as they are balanced.
 const sessions = Object.keys(kinds).flatMap((kind) =>
-  Array.from({ length: each }, (_, i) => new Session(kind, i + 1, logSession)),
+  Array.from({ length: each }, (_, i) => new Session(kind, i + 1, logSession, heard)),
 );
 
 // Losses while the session's own node ran. There should be none.
@@ -85,7 +89,10 @@ function draw() {
   drawTotal("lost", now.lost, lostRemark, unexplained ? "bad" : now.lost ? "" : "good");
   const cookieRemark = cookiesBefore.size ? "none new since the page opened" : "document.cookie is empty";
   drawTotal("cookies", now.cookies, now.cookies ? "one was set" : cookieRemark, now.cookies ? "bad" : "good");
+  drawHeader();
+  drawProxies();
   drawNodes(sessions);
+  drawNews(sessions);
   drawSessions(sessions);
 }
 
@@ -119,12 +126,13 @@ async function watchNodes() {
 
 async function start() {
   await watchNodes();
+  watchRequests(sessions);
   draw();
   sessions.forEach((session, i) => setTimeout(() => session.open(), i * openEvery));
   setInterval(passTime, drawEvery);
 }
 
-window.demo = { sessions, nodes, events, totals };
+window.demo = { sessions, nodes, events, totals, reached };
 
 // The connections are shared by all tabs of a browser, so the sessions of two
 // tabs would starve each other: the second waits for the first to close.

@@ -16,18 +16,21 @@ export const kinds = {
 };
 
 export class Session {
-  constructor(kind, number, log) {
+  constructor(kind, number, log, news) {
     this.kind = kind;
     this.number = number;
     this.name = `${kind} ${number}`;
     this.short = kinds[kind].short + number;
     this.log = log;
+    this.news = news; // called for each broadcast that it gets
 
     this.state = "connecting"; // then "up", and "lost" between two nodes
     this.node = ""; // the node of the session
     this.transport = "";
     this.upgradeTime = null; // milliseconds from opening to WebSocket
-    this.tag = ""; // the node's, from the sid that this client was given
+    this.sid = ""; // as this client was given it
+    this.requests = new Map(); // of this sid, by proxy
+    this.tag = ""; // the node's, from the sid
     this.move = null; // the last one: { from, to, time }
     this.answered = 0;
     this.wrong = 0;
@@ -44,6 +47,7 @@ export class Session {
     this.socket = io({ transports: kinds[this.kind].transports, forceNew: true });
     this.socket.io.on("open", () => this.opened(this.socket.io.engine));
     this.socket.on("hello", ({ node }) => this.onHello(node));
+    this.socket.on("news", (news) => this.news(this, news));
     this.socket.on("pushed", (payload, ack) => ack(payload));
     this.socket.on("disconnect", (reason) => this.disconnected(reason));
     this.socket.on("connect_error", (error) => this.refused(error));
@@ -55,6 +59,8 @@ export class Session {
     const start = performance.now();
     this.transport = engine.transport.name;
     this.upgradeTime = null;
+    this.sid = engine.id;
+    this.requests = new Map();
     const [tag, ...rest] = engine.id.split(".");
     this.tag = rest.length > 0 ? tag : "";
     engine.on("upgrade", (transport) => {

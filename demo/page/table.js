@@ -1,7 +1,8 @@
 // The table of sessions, a row each, with a bar for every second.
 
+import { colour } from "./cluster.js";
 import { el, setData, setText, svg } from "./dom.js";
-import { colour } from "./nodes.js";
+import { via, viaTitle } from "./proxies.js";
 import { duration, kinds, seconds } from "./session.js";
 
 const table = document.getElementById("sessions");
@@ -30,6 +31,7 @@ function makeRow(session) {
     transport: el("span"),
     upgrade: el("span", { class: "remark" }),
     tag: el("code"),
+    via: cell("via", "Via proxy"),
     rate: cell("number", "Msg/s"),
     answered: cell("number", "Answered"),
     wrong: cell("number wrong", "Wrong node"),
@@ -45,6 +47,7 @@ function makeRow(session) {
     cell("where", "Node", row.badge, row.move),
     cell("transport", "Transport", row.transport, row.upgrade),
     cell("tag", "Tag in the sid", row.tag),
+    row.via,
     row.rate,
     row.answered,
     row.wrong,
@@ -73,6 +76,8 @@ function drawRow(row, session) {
   const unbound = session.kind === "websocket" ? "not needed" : "";
   setText(row.tag, (up && (session.tag || unbound)) || "");
   setData(row.tag, { bound: session.tag !== "" });
+  setText(row.via, viaText(session));
+  setData(row.via, { label: viaTitle() });
   setText(row.rate, session.rate().toFixed(1));
   setText(row.answered, session.answered.toLocaleString("en"));
   setText(row.wrong, session.wrong);
@@ -84,6 +89,11 @@ function moveText(session) {
   if (session.state === "connecting") return "connecting";
   if (session.state === "lost") return `lost ${session.node}, reconnecting`;
   return session.move ? `${session.move.from} → ${session.move.to} in ${duration(session.move.time)}` : "";
+}
+
+function viaText(session) {
+  if (session.state !== "up") return "";
+  return session.kind === "websocket" ? "one connection" : via(session).join(" · ");
 }
 
 function drawBars(row, session) {

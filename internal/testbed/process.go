@@ -36,13 +36,19 @@ func StartProcess(t *testing.T, options local.Options) *Process {
 	var err error
 	p.Process, err = local.Start(options)
 	require.NoError(t, err)
+	endWithTest(t, p.Process)
+	return p
+}
+
+// endWithTest ends a program when the test ends.
+func endWithTest(t *testing.T, p *local.Process) {
+	t.Helper()
 	t.Cleanup(func() {
 		p.Kill()
 		if t.Failed() {
 			t.Logf("output of %s:\n%s", p.Name, p.Output.Tail())
 		}
 	})
-	return p
 }
 
 // Line waits for the next line of standard output.

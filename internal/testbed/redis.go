@@ -1,10 +1,7 @@
 package testbed
 
 import (
-	"net"
-	"os/exec"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -15,35 +12,8 @@ import (
 // its URL once it answers.
 func StartRedis(t *testing.T) string {
 	t.Helper()
-	_, err := exec.LookPath("redis-server")
-	require.NoError(t, err, "there is no redis-server: run make deps")
-	address := FreeAddress(t)
-	host, port, err := net.SplitHostPort(address)
+	p, url, err := local.StartRedis(t.Context(), t.TempDir(), Timeout)
 	require.NoError(t, err)
-	p := StartProcess(t, local.Options{Name: "redis", Supervise: true, Args: []string{
-		"redis-server", "--bind", host, "--port", port, "--dir", t.TempDir(), "--save", "", "--appendonly", "no",
-	}})
-	RequireEventually(t, "redis answers at "+address, func() bool {
-		p.RequireRunning(t)
-		return pings(address)
-	})
-	return "redis://" + address
-}
-
-// pings reports whether a Redis answers.
-func pings(address string) bool {
-	conn, err := net.DialTimeout("tcp", address, Timeout)
-	if err != nil {
-		return false
-	}
-	defer conn.Close()
-	if conn.SetDeadline(time.Now().Add(Timeout)) != nil {
-		return false
-	}
-	if _, err := conn.Write([]byte("PING\r\n")); err != nil {
-		return false
-	}
-	answer := make([]byte, len("+PONG\r\n"))
-	n, _ := conn.Read(answer)
-	return string(answer[:n]) == "+PONG\r\n"
+	endWithTest(t, p)
+	return url
 }
