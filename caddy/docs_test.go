@@ -128,7 +128,7 @@ func fillGrammar(t *testing.T, grammar string) string {
 		"[<matcher>]", "/socket.io/*",
 		"<upstreams...>", "node1:3000 node2:3000",
 		"sid auto|tag|learn|off", "sid learn",
-		"<secret>", "sesame",
+		"<secret> [<accepted_secrets...>]", "sesame mustard",
 		"<policy> [<args...>]", "round_robin",
 		"<duration>|off", "5s",
 		"<duration>", "1h",

@@ -53,6 +53,15 @@ type AffinitySelection struct {
 	// 64 bits.
 	Secret string `json:"secret,omitempty"`
 
+	// More secrets whose tags lead to their upstreams, as those of `secret` do. New
+	// session IDs and cookies get the tag of `secret` only, and a cookie with
+	// another accepted tag is replaced when the cookie is set. Their purpose is to
+	// rotate the secret and lose no sessions: first accept the new secret on all
+	// proxies, then make it the `secret` and accept the old one, and later remove
+	// the old one. Placeholders are replaced as in `secret`, which is required. No
+	// two secrets may be the same. Default: none.
+	AcceptedSecrets []string `json:"accepted_secrets,omitempty"`
+
 	// How long an upstream that could not be dialed gets no new sessions, unless
 	// all others are cooling down too. Only failed connections count (refused,
 	// timed out, or an address that could not be resolved), never replies or
@@ -105,11 +114,11 @@ func (a *AffinitySelection) Provision(ctx caddy.Context) error {
 		return err
 	}
 
-	secret, err := caddy.NewReplacer().ReplaceOrErr(a.Secret, true, true)
+	secrets, err := a.provisionSecrets()
 	if err != nil {
-		return fmt.Errorf("replacing placeholders in secret: %w", err)
+		return err
 	}
-	a.tags = newTagIndex(secret, app.shared.tags)
+	a.tags = newTagIndex(secrets, app.shared.tags)
 	coolDown := defaultCoolDown
 	if a.CoolDown != nil {
 		coolDown = time.Duration(*a.CoolDown)
@@ -160,7 +169,7 @@ func hasRetryMatch(ctx caddy.Context) bool {
 // UnmarshalCaddyfile sets up the policy from Caddyfile tokens. Syntax:
 //
 //	lb_policy affinity {
-//	    secret    <secret>
+//	    secret    <secret> [<accepted_secrets...>]
 //	    cool_down <duration>|off
 //	    fallback  <policy> [<args...>]
 //	    cookie    [<name>] {
@@ -175,7 +184,7 @@ func (a *AffinitySelection) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 func (a *AffinitySelection) unmarshalOption(d *caddyfile.Dispenser) error {
 	switch d.Val() {
 	case "secret":
-		return unmarshalValue(d, &a.Secret)
+		return a.unmarshalSecrets(d)
 
 	case "cool_down":
 		return unmarshalDurationOrOff(d, &a.CoolDown)

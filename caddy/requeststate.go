@@ -61,7 +61,8 @@ type requestState struct {
 	trace    connectTrace
 	undialed []string
 
-	// selected is the upstream of this try, and responder its tag.
+	// selected is the upstream of this try, and responder the tag that its new
+	// sessions get.
 	selected  *reverseproxy.Upstream
 	responder string
 
@@ -146,9 +147,10 @@ func (s *requestState) writeCookie(header http.Header, status int) {
 	}
 }
 
-// setPinned records that the request goes to the upstream of its session.
-func (s *requestState) setPinned(upstream *reverseproxy.Upstream) {
-	s.selected, s.responder = upstream, s.pinned
+// setPinned records that the request goes to the upstream of its session, whose
+// new sessions get this tag.
+func (s *requestState) setPinned(upstream *reverseproxy.Upstream, tag string) {
+	s.selected, s.responder = upstream, tag
 }
 
 // setChosen records that the request goes to an upstream that was chosen for it.

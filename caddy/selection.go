@@ -36,7 +36,7 @@ func (a *AffinitySelection) Select(pool reverseproxy.UpstreamPool, req *http.Req
 	state.reason = state.resolved
 
 	if state.pinned != "" {
-		upstream := a.tags.find(pool, state.pinned)
+		upstream, tag := a.tags.find(pool, state.pinned)
 		switch {
 		case upstream == nil:
 			if state.reason != core.ReasonUnknownTag {
@@ -48,7 +48,7 @@ func (a *AffinitySelection) Select(pool reverseproxy.UpstreamPool, req *http.Req
 		case upstream.Full():
 			return nil
 		default:
-			state.setPinned(upstream)
+			state.setPinned(upstream, tag)
 			a.logSelected(state, upstream)
 			return upstream
 		}
@@ -97,7 +97,7 @@ func (a *AffinitySelection) byCookie(pool reverseproxy.UpstreamPool, state *requ
 	if state.hasSession || state.cookieTag == "" {
 		return nil
 	}
-	upstream := a.tags.find(pool, state.cookieTag)
+	upstream, _ := a.tags.find(pool, state.cookieTag)
 	if upstream == nil || !upstream.Available() || a.rate(upstream, state) < eligible {
 		return nil
 	}

@@ -45,7 +45,7 @@ const (
 //
 //	socketio [<matcher>] <upstreams...> {
 //	    sid       auto|tag|learn|off
-//	    secret    <secret>
+//	    secret    <secret> [<accepted_secrets...>]
 //	    cool_down <duration>|off
 //	    fallback  <policy> [<args...>]
 //	    cookie    [<name>] {

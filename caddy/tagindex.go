@@ -16,13 +16,14 @@ import (
 const maxFormerUpstreams = 1024
 
 // tagIndex is a policy's cache of tags: it finds an upstream by its tag, and the
-// tag of an upstream. A lookup takes the same time however many upstreams there
+// tag of an upstream. Upstreams are found by a tag of any secret. A lookup takes the same time however many upstreams there
 // are, as long as they keep their positions in the pool. It is safe for
 // concurrent use.
 type tagIndex struct {
-	tagger core.Tagger
+	// taggers has one for each secret. The first computes the tags of new sessions.
+	taggers []core.Tagger
 
-	// seen gets the tag of every upstream.
+	// seen gets the tags of every upstream.
 	seen *seenTags
 
 	// entries is replaced as a whole, never changed in place.
@@ -35,41 +36,47 @@ type tagEntries struct {
 	// positions has the upstream of each tag. Its index is a hint: a dynamic
 	// pool may have another upstream there by now.
 	positions map[string]position
-	// tags has the tag of each dial address.
-	tags map[string]string
+	// tags has the tags of each dial address. The first is that of new sessions.
+	tags map[string][]string
 }
 
-// position is where an upstream was in its pool.
+// position is where an upstream was in its pool. Its tag is the one that new
+// sessions get.
 type position struct {
-	dial  string
-	index int
+	dial, tag string
+	index     int
 }
 
-// newTagIndex returns an index without entries.
-func newTagIndex(secret string, seen *seenTags) *tagIndex {
-	i := &tagIndex{tagger: core.NewTagger(secret), seen: seen}
+// newTagIndex returns an index without entries. New sessions get tags of the first
+// secret.
+func newTagIndex(secrets []string, seen *seenTags) *tagIndex {
+	i := &tagIndex{seen: seen}
+	for _, secret := range secrets {
+		i.taggers = append(i.taggers, core.NewTagger(secret))
+	}
 	i.entries.Store(&tagEntries{})
 	return i
 }
 
-// find returns the upstream of a pool that has a tag, or nil.
-func (i *tagIndex) find(pool reverseproxy.UpstreamPool, tag string) *reverseproxy.Upstream {
+// find returns the upstream of a pool that has a tag, and the tag that its new
+// sessions get. It returns nil if there is none.
+func (i *tagIndex) find(pool reverseproxy.UpstreamPool, tag string) (upstream *reverseproxy.Upstream, newTag string) {
 	pos, known := i.entries.Load().positions[tag]
 	if !known { // no upstream has this tag, or one that is new in the pool
 		pos, known = i.update(pool).positions[tag]
 	}
 	if !known {
-		return nil
+		return nil, ""
 	}
 	if pos.index < len(pool) && pool[pos.index].Dial == pos.dial {
-		return pool[pos.index]
+		return pool[pos.index], pos.tag
 	}
 	for _, upstream := range pool {
 		if upstream.Dial == pos.dial {
-			return upstream
+			return upstream, pos.tag
 		}
 	}
-	return nil
+	return nil, ""
 }
 
 // has reports whether an upstream has a tag that is, or was, in the policy's pool.
@@ -86,12 +93,15 @@ func (i *tagIndex) hasSeen(pool reverseproxy.UpstreamPool, tag string) bool {
 	return i.has(pool, tag) || i.seen.has(tag)
 }
 
-// tag returns the tag of an upstream of a pool.
+// tag returns the tag that new sessions of an upstream of a pool get.
 func (i *tagIndex) tag(pool reverseproxy.UpstreamPool, upstream *reverseproxy.Upstream) string {
-	if tag, known := i.entries.Load().tags[upstream.Dial]; known {
-		return tag
+	if tags, known := i.entries.Load().tags[upstream.Dial]; known {
+		return tags[0]
 	}
-	return i.update(pool).tags[upstream.Dial]
+	if tags, known := i.update(pool).tags[upstream.Dial]; known {
+		return tags[0]
+	}
+	return ""
 }
 
 // update adds the upstreams of a pool that the index lacks.
@@ -106,7 +116,7 @@ func (i *tagIndex) update(pool reverseproxy.UpstreamPool) *tagEntries {
 		return old
 	}
 
-	entries := &tagEntries{positions: map[string]position{}, tags: map[string]string{}}
+	entries := &tagEntries{positions: map[string]position{}, tags: map[string][]string{}}
 	if len(old.tags) < len(pool)+maxFormerUpstreams {
 		maps.Copy(entries.positions, old.positions)
 		maps.Copy(entries.tags, old.tags)
@@ -114,16 +124,27 @@ func (i *tagIndex) update(pool reverseproxy.UpstreamPool) *tagEntries {
 	// Backwards, so that of two upstreams with one address the first is found.
 	for index, upstream := range slices.Backward(pool) {
 		dial := upstream.Dial
-		tag, known := old.tags[dial]
+		tags, known := old.tags[dial]
 		if !known {
-			tag = i.tagger.Tag(dial)
+			tags = i.tagsOf(dial)
 		}
-		i.seen.add(tag)
-		entries.tags[dial] = tag
-		entries.positions[tag] = position{dial: dial, index: index}
+		entries.tags[dial] = tags
+		for _, tag := range tags {
+			i.seen.add(tag)
+			entries.positions[tag] = position{dial: dial, tag: tags[0], index: index}
+		}
 	}
 	i.entries.Store(entries)
 	return entries
+}
+
+// tagsOf returns the tags of a dial address, one of each secret.
+func (i *tagIndex) tagsOf(dial string) []string {
+	tags := make([]string, 0, len(i.taggers))
+	for _, tagger := range i.taggers {
+		tags = append(tags, tagger.Tag(dial))
+	}
+	return tags
 }
 
 // hasAll reports whether the entries have every upstream of a pool.

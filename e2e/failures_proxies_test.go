@@ -73,7 +73,7 @@ func testEachProxyInTurn(t *testing.T, b *testbed.TCPBalancer) {
 func TestCaddyWarnsOfAnotherSecret(t *testing.T) {
 	t.Parallel()
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--trace")
-	proxies := startWithDifferentSecrets(t, nodes)
+	proxies := startWithSecrets(t, nodes, "one", "another")
 	for i, wrong := range proxies {
 		right := proxies[1-i]
 		for range 9 {
@@ -96,7 +96,7 @@ func TestCaddyWarnsOfAnotherSecret(t *testing.T) {
 func TestCaddyHoldsWebSocketsWithDifferentSecrets(t *testing.T) {
 	t.Parallel()
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"})
-	proxies := startWithDifferentSecrets(t, nodes)
+	proxies := startWithSecrets(t, nodes, "one", "another")
 	b := testbed.StartTCPBalancer(t, endpointsOf(proxies))
 
 	testbed.Plain.Small().RunHeld(t, b.Endpoint, []string{"websocket"}).AssertBalanced(t, nodes)
@@ -111,7 +111,7 @@ func TestClientsReconnectUntilTheSecretsMatch(t *testing.T) {
 	t.Parallel()
 	const clients = 40
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"})
-	proxies := startWithDifferentSecrets(t, nodes)
+	proxies := startWithSecrets(t, nodes, "one", "another")
 	b := testbed.StartTCPBalancer(t, endpointsOf(proxies))
 
 	active := testbed.Clients{
@@ -139,12 +139,12 @@ type caddyWithSecret struct {
 	secret   string
 }
 
-// startWithDifferentSecrets starts two Caddys with different secrets in front
-// of the same nodes.
-func startWithDifferentSecrets(t *testing.T, nodes []*testbed.Node) []caddyWithSecret {
+// startWithSecrets starts a Caddy with each of these secrets in front of the same
+// nodes.
+func startWithSecrets(t *testing.T, nodes []*testbed.Node, secrets ...string) []caddyWithSecret {
 	t.Helper()
 	var proxies []caddyWithSecret
-	for _, secret := range []string{"one", "another"} {
+	for _, secret := range secrets {
 		p := caddyWithSecret{Caddy: testbed.CaddyWith("secret " + secret), secret: secret}
 		endpoints, block := p.Sites(t, testbed.Plain.SiteOf(nodes))
 		p.endpoint = endpoints[0]
