@@ -47,6 +47,9 @@ type App struct {
 
 	shared   *sharedState
 	handover *handover.Handover
+
+	// policies has the affinity policies of the config.
+	policies []*AffinitySelection
 }
 
 // CaddyModule returns the Caddy module information.
@@ -85,10 +88,16 @@ func (a *App) Provision(ctx caddy.Context) error {
 }
 
 // Start implements [caddy.App].
-func (a *App) Start() error { return nil }
+func (a *App) Start() error {
+	a.shared.policies.add(a.policies)
+	return nil
+}
 
 // Stop implements [caddy.App].
-func (a *App) Stop() error { return nil }
+func (a *App) Stop() error {
+	a.shared.policies.remove(a.policies)
+	return nil
+}
 
 // Cleanup implements [caddy.CleanerUpper].
 func (a *App) Cleanup() error {

@@ -1,6 +1,7 @@
 package caddy
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/caddyserver/caddy/v2"
@@ -33,6 +34,28 @@ func unmarshalValue(d *caddyfile.Dispenser, value *string) error {
 	}
 	if *value = d.Val(); *value == "" {
 		return d.Errf("%s must not be empty", name)
+	}
+	return unmarshalEnd(d, name)
+}
+
+// unmarshalValues parses an option with one or more arguments. The option may be
+// given once, and no argument twice.
+func unmarshalValues(d *caddyfile.Dispenser, values *[]string) error {
+	name := d.Val()
+	if *values != nil {
+		return d.Errf("%s already specified", name)
+	}
+	for d.NextArg() {
+		if d.Val() == "" {
+			return d.Errf("%s must not be empty", name)
+		}
+		if slices.Contains(*values, d.Val()) {
+			return d.Errf("%s '%s' already specified", name, d.Val())
+		}
+		*values = append(*values, d.Val())
+	}
+	if *values == nil {
+		return d.ArgErr()
 	}
 	return unmarshalEnd(d, name)
 }

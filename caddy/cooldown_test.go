@@ -15,15 +15,21 @@ import (
 	"github.com/eio-affinity/affinity/core"
 )
 
+// errRefused is why an upstream could not be dialed.
+var errRefused = errors.New("connection refused")
+
 func TestUpstreamsCoolDown(t *testing.T) {
 	dials := newFailedDials()
 	clock := time.Unix(1000, 0)
 	dials.now = func() time.Time { return clock }
 	c := dials.coolDowns(defaultCoolDown)
 	pool := newPool(1, 2)
-	c.start(pool[0])
+	c.start(pool[0], errRefused)
 	assert.True(t, c.has(pool[0]))
 	assert.False(t, c.has(pool[1]))
+	failed, left := c.left(pool[0])
+	assert.Equal(t, errRefused, failed.err)
+	assert.Equal(t, defaultCoolDown, left)
 
 	clock = clock.Add(defaultCoolDown)
 	assert.False(t, c.has(pool[0]))
@@ -37,8 +43,8 @@ func TestPoliciesShareFailedDialsAndApplyTheirOwnCoolDown(t *testing.T) {
 	dials.now = func() time.Time { return clock }
 	short, long, off := dials.coolDowns(time.Second), dials.coolDowns(time.Minute), dials.coolDowns(0)
 	pool := newPool(1, 2)
-	assert.True(t, short.start(pool[0]))
-	assert.False(t, off.start(pool[1]))
+	assert.True(t, short.start(pool[0], errRefused))
+	assert.False(t, off.start(pool[1], errRefused))
 	for _, tc := range []struct {
 		after       time.Duration
 		short, long bool
@@ -61,14 +67,14 @@ func TestNewSessionsAvoidUpstreamsThatCoolDown(t *testing.T) {
 			}
 			policy := newPolicy(t, options)
 			pool := newPool(1, 4)
-			policy.coolDowns.start(pool[0])
-			policy.coolDowns.start(pool[1])
+			policy.coolDowns.start(pool[0], errRefused)
+			policy.coolDowns.start(pool[1], errRefused)
 			for range 20 {
 				req, _ := newRequest(t, "")
 				assert.Contains(t, pool[2:], policy.Select(pool, req, nil))
 			}
-			policy.coolDowns.start(pool[2])
-			policy.coolDowns.start(pool[3])
+			policy.coolDowns.start(pool[2], errRefused)
+			policy.coolDowns.start(pool[3], errRefused)
 			req, _ := newRequest(t, "")
 			assert.NotNil(t, policy.Select(pool, req, nil), "if all cool down, any of them is selected")
 		})

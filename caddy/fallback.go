@@ -16,8 +16,10 @@ type eligibility int
 
 // The eligibilities, in ascending order.
 const (
+	// draining: the upstream never gets a request without a session.
+	draining eligibility = iota
 	// triedBefore: an earlier try of the request went to the upstream.
-	triedBefore eligibility = iota
+	triedBefore
 	// coolingDown: the upstream could not be dialed a moment ago.
 	coolingDown
 	// eligible: there is no reason to avoid the upstream.
@@ -27,6 +29,8 @@ const (
 // rate returns the eligibility of an upstream for a request.
 func (a *AffinitySelection) rate(upstream *reverseproxy.Upstream, state *requestState) eligibility {
 	switch {
+	case a.isDraining(upstream):
+		return draining
 	case state.hasTried(upstream):
 		return triedBefore
 	case a.coolDowns.has(upstream):
@@ -36,8 +40,15 @@ func (a *AffinitySelection) rate(upstream *reverseproxy.Upstream, state *request
 	}
 }
 
+// isDraining reports whether an upstream gets no new sessions.
+func (a *AffinitySelection) isDraining(upstream *reverseproxy.Upstream) bool {
+	return slices.Contains(a.Drain, upstream.Dial) || a.drains.has(upstream.Dial)
+}
+
 // selectFallback returns an upstream for a request that any upstream may get: the
-// most eligible one that the fallback policy selects.
+// most eligible one that the fallback policy selects. If that policy selects only
+// upstreams that are draining, it is the one with the fewest sessions of all
+// others. If all are draining, it returns nil.
 func (a *AffinitySelection) selectFallback(pool reverseproxy.UpstreamPool, req *http.Request, w http.ResponseWriter, state *requestState) *reverseproxy.Upstream {
 	if leastConn, ok := a.fallback.(*sessionLeastConn); ok {
 		return leastConn.selectBest(pool, func(upstream *reverseproxy.Upstream) eligibility { return a.rate(upstream, state) })
@@ -46,6 +57,9 @@ func (a *AffinitySelection) selectFallback(pool reverseproxy.UpstreamPool, req *
 	best := a.nextCandidate(pool, req, state)
 	if best.upstream != nil && best.rating < eligible {
 		best = a.betterCandidate(pool, req, state, best)
+	}
+	if best.upstream != nil && best.rating == draining {
+		return a.leastConn.selectBest(pool, func(upstream *reverseproxy.Upstream) eligibility { return a.rate(upstream, state) })
 	}
 	best.headers.writeTo(w, state)
 	return best.upstream

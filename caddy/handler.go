@@ -73,6 +73,7 @@ type Handler struct {
 
 	mode   core.Mode
 	share  *core.Share // of the learned sessions
+	counts *requestCounts
 	logger *zap.Logger
 
 	// warnedMissingPolicy is set after the warning that the policy is missing.
@@ -100,6 +101,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
+	h.counts = &app.shared.requests
 	if mode.MayLearn() {
 		h.share = app.shared.sessions.NewShare()
 	}
@@ -110,7 +112,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 }
 
 // ServeHTTP implements [caddyhttp.MiddlewareHandler].
-func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) (err error) {
 	state := stateOf(r.Context())
 	switch {
 	case state == nil:
@@ -126,11 +128,17 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		if state.policy != nil {
 			state.policy.endTry(state)
 		}
+		state.noteEnd(err)
 	}()
 
 	w = newReplyWriter(w, state)
 	req, isEngineIO := core.ParseRequest(r.URL.RawQuery)
 	state.isEngineIO, state.hasSession = isEngineIO, isEngineIO && !req.IsHandshake()
+	if isEngineIO {
+		state.kind = req.Kind(r)
+		state.open = openKindOf(state.kind, r)
+	}
+	state.counts, state.counted = h.counts, false
 	state.engineIO, state.mode, state.share = req, h.mode, h.share
 	// Browsers send no cookies in a preflight request and ignore those of its
 	// reply.
@@ -200,6 +208,9 @@ func (h *Handler) learnSession(opened core.Handshake, tag string) {
 // logOpened logs a new session. If no policy chose its upstream, it logs one
 // warning.
 func (h *Handler) logOpened(state *requestState, err error) {
+	if state.stats != nil {
+		state.stats.opened.Add(1)
+	}
 	if state.chosen == "" {
 		if h.warnedMissingPolicy.CompareAndSwap(false, true) {
 			h.logger.Warn("cannot pin Socket.IO sessions because no lb_policy affinity chose their upstream; " +

@@ -57,7 +57,8 @@ func (l *sessionLeastConn) Select(pool reverseproxy.UpstreamPool, _ *http.Reques
 	return l.selectBest(pool, func(*reverseproxy.Upstream) eligibility { return eligible })
 }
 
-// selectBest returns one of the most eligible available upstreams, if any.
+// selectBest returns one of the most eligible available upstreams, if any. It
+// returns none that is draining.
 func (l *sessionLeastConn) selectBest(pool reverseproxy.UpstreamPool, rate func(*reverseproxy.Upstream) eligibility) *reverseproxy.Upstream {
 	period := l.now().UnixNano() / int64(recentPeriod)
 	l.mu.Lock()
@@ -72,6 +73,9 @@ func (l *sessionLeastConn) selectBest(pool reverseproxy.UpstreamPool, rate func(
 			continue
 		}
 		rating := rate(upstream)
+		if rating == draining {
+			continue
+		}
 		recent := l.recent[upstream.Dial].in(period)
 		load := upstream.NumRequests() + recent.current + recent.previous
 		if best == nil || rating > bestRating ||

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -82,10 +83,22 @@ type AffinitySelection struct {
 	// upstreams with the same count, the one selected least recently is next.
 	FallbackRaw json.RawMessage `json:"fallback,omitempty" caddy:"namespace=http.reverse_proxy.selection_policies inline_key=policy"`
 
+	// The upstreams that get no new sessions, by their addresses as the proxy has
+	// them. They keep the sessions that they have. Default: none; the admin API
+	// and `caddy affinity drain` can drain an upstream without a reload.
+	Drain []string `json:"drain,omitempty"`
+
 	fallback  reverseproxy.Selector
 	tags      *tagIndex
 	coolDowns coolDowns
+	drains    *drains
+	leastConn *sessionLeastConn
 	logger    *zap.Logger
+
+	// proxy is the reverse_proxy of the policy, and noted the pool of its last
+	// request.
+	proxy *reverseproxy.Handler
+	noted *atomic.Pointer[reverseproxy.UpstreamPool]
 
 	// resends reports whether a request that was sent to an upstream may be sent
 	// to another one, if lb_retry_match matches it.
@@ -109,6 +122,7 @@ func (a *AffinitySelection) Provision(ctx caddy.Context) error {
 	a.logger = ctx.Logger()
 	a.warnedMissingHandler = new(atomic.Bool)
 	a.notFound = new(notFound)
+	a.noted = new(atomic.Pointer[reverseproxy.UpstreamPool])
 	app, err := loadApp(ctx)
 	if err != nil {
 		return err
@@ -118,7 +132,10 @@ func (a *AffinitySelection) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	a.tags = newTagIndex(secrets, app.shared.tags)
+	a.tags = newTagIndex(secrets, app.shared)
+	a.drains, a.leastConn = app.shared.drains, app.shared.leastConn
+	a.proxy = proxyOf(ctx)
+	app.policies = append(app.policies, a)
 	coolDown := defaultCoolDown
 	if a.CoolDown != nil {
 		coolDown = time.Duration(*a.CoolDown)
@@ -127,11 +144,14 @@ func (a *AffinitySelection) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("cool_down %s: must not be negative", coolDown)
 	}
 	a.coolDowns = app.shared.dials.coolDowns(coolDown)
-	a.resends = hasRetryMatch(ctx)
+	a.resends = hasRetryMatch(a.proxy)
 	if a.Cookie != nil {
 		if err := a.Cookie.provision(); err != nil {
 			return err
 		}
+	}
+	if err := a.checkDrain(); err != nil {
+		return err
 	}
 
 	if a.FallbackRaw == nil {
@@ -146,6 +166,20 @@ func (a *AffinitySelection) Provision(ctx caddy.Context) error {
 	return nil
 }
 
+// checkDrain returns an error if an upstream to drain is none of the proxy's,
+// unless those are dynamic.
+func (a *AffinitySelection) checkDrain() error {
+	if a.proxy == nil || a.proxy.DynamicUpstreamsRaw != nil {
+		return nil
+	}
+	for _, dial := range a.Drain {
+		if !slices.ContainsFunc(a.proxy.Upstreams, func(upstream *reverseproxy.Upstream) bool { return upstream.Dial == dial }) {
+			return fmt.Errorf("drain %s: no upstream of this reverse_proxy has this address", dial)
+		}
+	}
+	return nil
+}
+
 // Validate returns an error if the policy is its own fallback.
 func (a *AffinitySelection) Validate() error {
 	if _, own := a.fallback.(*AffinitySelection); own {
@@ -154,16 +188,24 @@ func (a *AffinitySelection) Validate() error {
 	return nil
 }
 
-// hasRetryMatch reports whether the reverse_proxy that a policy is provisioned
-// for has an lb_retry_match that may match a request.
-func hasRetryMatch(ctx caddy.Context) bool {
+// proxyOf returns the reverse_proxy that a policy is provisioned for, or nil.
+func proxyOf(ctx caddy.Context) *reverseproxy.Handler {
 	for _, module := range ctx.Modules() {
-		if proxy, ok := module.(*reverseproxy.Handler); ok && proxy.LoadBalancing != nil {
-			raw := proxy.LoadBalancing.RetryMatchRaw
-			return len(raw) > 0 && !reflect.DeepEqual(raw, matchesNothing())
+		if proxy, ok := module.(*reverseproxy.Handler); ok {
+			return proxy
 		}
 	}
-	return false
+	return nil
+}
+
+// hasRetryMatch reports whether a reverse_proxy has an lb_retry_match that may
+// match a request.
+func hasRetryMatch(proxy *reverseproxy.Handler) bool {
+	if proxy == nil || proxy.LoadBalancing == nil {
+		return false
+	}
+	raw := proxy.LoadBalancing.RetryMatchRaw
+	return len(raw) > 0 && !reflect.DeepEqual(raw, matchesNothing())
 }
 
 // UnmarshalCaddyfile sets up the policy from Caddyfile tokens. Syntax:
@@ -172,6 +214,7 @@ func hasRetryMatch(ctx caddy.Context) bool {
 //	    secret    <secret> [<accepted_secrets...>]
 //	    cool_down <duration>|off
 //	    fallback  <policy> [<args...>]
+//	    drain     <upstreams...>
 //	    cookie    [<name>] {
 //	        <options of Cookie>
 //	    }
@@ -210,6 +253,9 @@ func (a *AffinitySelection) unmarshalOption(d *caddyfile.Dispenser) error {
 		}
 		a.FallbackRaw = caddyconfig.JSONModuleObject(policy, "policy", name, nil)
 		return nil
+
+	case "drain":
+		return unmarshalValues(d, &a.Drain)
 
 	case "cookie":
 		if a.Cookie != nil {

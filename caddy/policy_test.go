@@ -96,7 +96,7 @@ func TestSelectFollowsTheTagThroughChangingPools(t *testing.T) {
 		require.Same(t, pool[0], policy.Select(pool, req, nil))
 		require.Equal(t, want, state.reason)
 	}
-	assert.LessOrEqual(t, len(policy.tags.entries.Load().tags), maxFormerUpstreams+2*10, "former upstreams are forgotten")
+	assert.LessOrEqual(t, len(policy.tags.entries.Load().byDial), maxFormerUpstreams+2*10, "former upstreams are forgotten")
 }
 
 func TestSelectWithTwoUpstreamsOfOneAddress(t *testing.T) {

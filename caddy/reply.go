@@ -29,6 +29,7 @@ func (w *replyWriter) WriteHeader(status int) {
 	if final := status >= 200 || status == http.StatusSwitchingProtocols; final && !w.wroteHeader {
 		w.wroteHeader = true
 		w.state.writeCookie(w.Header(), status)
+		w.state.noteReply(status)
 	}
 	w.ResponseWriterWrapper.WriteHeader(status)
 }

@@ -33,6 +33,15 @@ type requestState struct {
 	isEngineIO, hasSession bool
 	engineIO               core.Request
 
+	// kind is what the request does. open reports which count of an upstream it
+	// adds to while it is open.
+	kind core.Kind
+	open openKind
+
+	// counts gets the request when its reply begins, once.
+	counts  *requestCounts
+	counted bool
+
 	// mode and share are those of the handler.
 	mode  core.Mode
 	share *core.Share
@@ -61,10 +70,16 @@ type requestState struct {
 	trace    connectTrace
 	undialed []string
 
-	// selected is the upstream of this try, and responder the tag that its new
-	// sessions get.
+	// selected is the upstream of this try, responder the tag that its new sessions
+	// get, and stats its counts.
 	selected  *reverseproxy.Upstream
 	responder string
+	stats     *upstreamStats
+
+	// pinnedStats has the counts of the upstream that has the session, if known.
+	// waited reports whether the request waited for it.
+	pinnedStats *upstreamStats
+	waited      bool
 
 	// cookie is the policy's, if it has one, and cookieTag the tag in the
 	// client's. maySetCookie reports whether the reply may set a new one.
@@ -147,17 +162,22 @@ func (s *requestState) writeCookie(header http.Header, status int) {
 	}
 }
 
-// setPinned records that the request goes to the upstream of its session, whose
-// new sessions get this tag.
-func (s *requestState) setPinned(upstream *reverseproxy.Upstream, tag string) {
-	s.selected, s.responder = upstream, tag
+// setPinned records that the request goes to the upstream of its session.
+func (s *requestState) setPinned(upstream *reverseproxy.Upstream, tagged *taggedUpstream) {
+	s.beginTry(upstream, tagged)
 }
 
 // setChosen records that the request goes to an upstream that was chosen for it.
-func (s *requestState) setChosen(upstream *reverseproxy.Upstream, tag string) {
-	s.chosen = tag
-	s.selected, s.responder = upstream, tag
+func (s *requestState) setChosen(upstream *reverseproxy.Upstream, tagged *taggedUpstream) {
+	s.chosen = tagged.tags[0]
 	s.tried = append(s.tried, upstream.Dial)
+	s.beginTry(upstream, tagged)
+}
+
+// beginTry begins a try at an upstream.
+func (s *requestState) beginTry(upstream *reverseproxy.Upstream, tagged *taggedUpstream) {
+	s.selected, s.responder, s.stats = upstream, tagged.tags[0], tagged.stats
+	s.stats.addOpen(s.open, 1)
 }
 
 // endTry ends a try. It returns the upstream and the error if dialing failed for
@@ -169,6 +189,7 @@ func (s *requestState) endTry() (undialed *reverseproxy.Upstream, err error) {
 		return nil, nil
 	}
 	s.selected = nil
+	s.stats.addOpen(s.open, -1)
 	if err = s.trace.endTry(); err == nil {
 		return nil, nil
 	}
@@ -176,6 +197,7 @@ func (s *requestState) endTry() (undialed *reverseproxy.Upstream, err error) {
 	if isLocal(err) || strings.Contains(upstream.Dial, "{") {
 		return nil, nil
 	}
+	s.stats.undialed.Add(1)
 	return upstream, err
 }
 

@@ -13,6 +13,7 @@ import (
 // waits for it. Any other request gets an upstream from its cookie or else from
 // the fallback policy.
 func (a *AffinitySelection) Select(pool reverseproxy.UpstreamPool, req *http.Request, w http.ResponseWriter) *reverseproxy.Upstream {
+	a.notePool(pool)
 	state := stateOf(req.Context())
 	if state == nil {
 		a.warnMissingHandler(req)
@@ -36,7 +37,10 @@ func (a *AffinitySelection) Select(pool reverseproxy.UpstreamPool, req *http.Req
 	state.reason = state.resolved
 
 	if state.pinned != "" {
-		upstream, tag := a.tags.find(pool, state.pinned)
+		upstream, tagged := a.tags.find(pool, state.pinned)
+		if tagged != nil {
+			state.pinnedStats = tagged.stats
+		}
 		switch {
 		case upstream == nil:
 			if state.reason != core.ReasonUnknownTag {
@@ -46,9 +50,10 @@ func (a *AffinitySelection) Select(pool reverseproxy.UpstreamPool, req *http.Req
 		case !upstream.Healthy() || state.couldNotDial(upstream):
 			state.reason = core.ReasonUpstreamUnhealthy
 		case upstream.Full():
+			state.waited = true
 			return nil
 		default:
-			state.setPinned(upstream, tag)
+			state.setPinned(upstream, tagged)
 			a.logSelected(state, upstream)
 			return upstream
 		}
@@ -60,7 +65,7 @@ func (a *AffinitySelection) Select(pool reverseproxy.UpstreamPool, req *http.Req
 	} else if upstream = a.selectFallback(pool, req, w, state); upstream == nil {
 		return nil
 	}
-	state.setChosen(upstream, a.tags.tag(pool, upstream))
+	state.setChosen(upstream, a.tags.of(pool, upstream))
 	a.logSelected(state, upstream)
 	return upstream
 }
@@ -72,7 +77,7 @@ func (a *AffinitySelection) resolve(pool reverseproxy.UpstreamPool, req *http.Re
 	state.policy = a
 	state.trace.reset()
 	state.tried, state.undialed = nil, nil
-	state.pinned, state.resolved = "", ""
+	state.pinned, state.resolved, state.pinnedStats = "", "", nil
 	if !state.isEngineIO {
 		return
 	}
@@ -107,7 +112,7 @@ func (a *AffinitySelection) byCookie(pool reverseproxy.UpstreamPool, state *requ
 // endTry ends the try of a request, if there was one. An upstream that could not
 // be dialed cools down.
 func (a *AffinitySelection) endTry(state *requestState) {
-	if upstream, err := state.endTry(); upstream != nil && a.coolDowns.start(upstream) {
+	if upstream, err := state.endTry(); upstream != nil && a.coolDowns.start(upstream, err) {
 		a.logFailedDial(upstream, err)
 	}
 }

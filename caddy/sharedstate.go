@@ -31,6 +31,16 @@ type sharedState struct {
 	// tags has the tags of current and former upstreams.
 	tags *seenTags
 
+	// upstreams has the counts of each upstream, and requests those of requests.
+	upstreams *upstreamTable
+	requests  requestCounts
+
+	// drains has the upstreams that the admin API drains.
+	drains *drains
+
+	// policies has the policies of the configs that run.
+	policies *livePolicies
+
 	mu sync.Mutex
 	// maxSessions has the max_sessions of each config that is loaded.
 	maxSessions map[*App]int
@@ -45,6 +55,9 @@ func acquireShared(app *App, maxSessions int) (*sharedState, error) {
 			dials:       newFailedDials(),
 			leastConn:   newSessionLeastConn(),
 			tags:        newSeenTags(),
+			upstreams:   newUpstreamTable(),
+			drains:      newDrains(),
+			policies:    newLivePolicies(),
 			maxSessions: map[*App]int{},
 		}, nil
 	})
@@ -79,6 +92,21 @@ func (s *sharedState) limitSessions() {
 	if largest > 0 {
 		s.sessions.SetLimit(largest)
 	}
+}
+
+// limitUpstreams drops counts of former upstreams if there are too many, and
+// returns the generation of the counts.
+func (s *sharedState) limitUpstreams() uint64 {
+	if s.upstreams.full() {
+		current := map[string]bool{}
+		for _, policy := range s.policies.all() {
+			for _, upstream := range policy.pool() {
+				current[upstream.Dial] = true
+			}
+		}
+		s.upstreams.dropFormer(current)
+	}
+	return s.upstreams.generation.Load()
 }
 
 // Destruct implements [caddy.Destructor]. There is nothing to free.

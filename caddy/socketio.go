@@ -48,6 +48,7 @@ const (
 //	    secret    <secret> [<accepted_secrets...>]
 //	    cool_down <duration>|off
 //	    fallback  <policy> [<args...>]
+//	    drain     <upstreams...>
 //	    cookie    [<name>] {
 //	        <options of Cookie>
 //	    }
@@ -55,7 +56,7 @@ const (
 //	}
 //
 // They are the options of the affinity handler (sid) and of the affinity policy
-// (secret, cool_down, fallback, cookie). A line such as this:
+// (secret, cool_down, fallback, drain, cookie). A line such as this:
 //
 //	socketio /socket.io/* node1:3000 node2:3000
 //
@@ -155,7 +156,7 @@ func (o *socketIOOptions) extract(d *caddyfile.Dispenser) error {
 		switch name {
 		case "sid":
 			err = o.handler.unmarshalOption(option)
-		case "secret", "cool_down", "fallback", "cookie":
+		case "secret", "cool_down", "fallback", "drain", "cookie":
 			err = o.policy.unmarshalOption(option)
 		case "lb_policy":
 			err = option.Err("socketio always uses lb_policy affinity; use fallback to choose the policy for new sessions")

@@ -36,6 +36,8 @@ type Sessions struct {
 	limit   int
 	count   int
 	evicted uint64
+	// byTag has the number of sessions of each tag.
+	byTag map[string]int
 	// bySID has the first session of each ID. The others follow in session.next.
 	bySID map[string]*list.Element
 	// shares has the shares that have sessions, as *Share. The last one is the one
@@ -64,6 +66,7 @@ func NewSessions(limit int) *Sessions {
 	return &Sessions{
 		now:    func() time.Duration { return time.Since(start) },
 		limit:  limit,
+		byTag:  map[string]int{},
 		bySID:  map[string]*list.Element{},
 		shares: list.New(),
 	}
@@ -112,6 +115,7 @@ func (t *Sessions) Compact() {
 	t.shares.Init()
 	t.largest = nil
 	t.bySID = map[string]*list.Element{}
+	t.byTag = map[string]int{}
 	t.count = 0
 }
 
@@ -121,6 +125,21 @@ func (t *Sessions) Len() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.count
+}
+
+// LenOf returns the number of sessions with a tag, including expired ones that
+// have not been removed yet.
+func (t *Sessions) LenOf(tag string) int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.byTag[tag]
+}
+
+// Evicted returns how many sessions the table has evicted before their expiry.
+func (t *Sessions) Evicted() uint64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.evicted
 }
 
 // replace replaces an element among the sessions with its ID by another one, or
@@ -218,5 +237,15 @@ func (t *Sessions) remove(elem *list.Element) {
 	s := elem.Value.(*session)
 	t.replace(elem, s.next)
 	s.share.remove(elem)
+	t.countTag(s.tag, -1)
 	t.count--
+}
+
+// countTag adds n to the number of sessions with a tag.
+func (t *Sessions) countTag(tag string, n int) {
+	if n += t.byTag[tag]; n > 0 {
+		t.byTag[tag] = n
+	} else {
+		delete(t.byTag, tag)
+	}
 }

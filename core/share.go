@@ -45,6 +45,7 @@ func (s *Share) Learn(handshake Handshake, tag string) (evicted uint64, full boo
 	learned := &session{sid: handshake.SID, tag: tag, lifetime: s.roundLifetime(handshake.Lifetime), next: t.bySID[handshake.SID]}
 	learned.expiry = t.now() + learned.lifetime
 	t.bySID[learned.sid] = s.add(learned)
+	t.countTag(tag, 1)
 	t.count++
 	return t.evicted, t.evicted > before
 }

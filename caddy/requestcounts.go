@@ -1,0 +1,88 @@
+package caddy
+
+import (
+	"errors"
+	"net/http"
+	"sync/atomic"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/eio-affinity/affinity/core"
+)
+
+// reasons has all reasons of requests. Their positions are those of requestCounts.
+var reasons = []core.Reason{
+	"", core.ReasonTag, core.ReasonLearned, core.ReasonCookie, core.ReasonNew, core.ReasonUnknownTag,
+	core.ReasonUnknownSession, core.ReasonUpstreamGone, core.ReasonUpstreamUnhealthy,
+}
+
+// numReasons is the number of reasons.
+const numReasons = 9
+
+// requestCounts counts requests that have got a reply, by kind and reason. An
+// upgrade is counted when the WebSocket opens.
+type requestCounts struct {
+	byKind [core.NumKinds][numReasons]atomic.Uint64
+
+	// waited is the number of requests that waited for their upstream, which was at
+	// its request limit.
+	waited atomic.Uint64
+}
+
+// add counts a request.
+func (c *requestCounts) add(kind core.Kind, reason core.Reason) {
+	for position, other := range reasons {
+		if other == reason {
+			c.byKind[kind][position].Add(1)
+			return
+		}
+	}
+}
+
+// noteReply counts a request whose reply begins with a status.
+func (s *requestState) noteReply(status int) {
+	switch {
+	case !s.hasSession:
+		opens := status == http.StatusSwitchingProtocols || status == http.StatusOK
+		if s.kind == core.KindHandshake && s.open == openWebSocket && opens && s.stats != nil {
+			s.stats.opened.Add(1)
+		}
+	case status == http.StatusBadRequest:
+		s.noteLost()
+	}
+	s.countOnce()
+}
+
+// noteEnd counts a request that has ended, with an error if err is not nil.
+func (s *requestState) noteEnd(err error) {
+	if err != nil && isServerError(err) {
+		s.noteLost()
+	}
+	s.countOnce()
+}
+
+// isServerError reports whether an error has a status from 500 on.
+func isServerError(err error) bool {
+	var handled caddyhttp.HandlerError
+	return errors.As(err, &handled) && handled.StatusCode >= http.StatusInternalServerError
+}
+
+// noteLost counts a poll that failed because its upstream could not be reached, or
+// does not have the session.
+func (s *requestState) noteLost() {
+	if s.kind == core.KindPoll && s.pinnedStats != nil {
+		s.pinnedStats.lost.Add(1)
+	}
+}
+
+// countOnce counts a request, unless it has been counted.
+func (s *requestState) countOnce() {
+	if s.counted || s.counts == nil || !s.isEngineIO {
+		return
+	}
+	s.counted = true
+	s.counts.add(s.kind, s.reason)
+	if s.waited {
+		s.counts.waited.Add(1)
+	}
+}
