@@ -141,9 +141,17 @@ async function picture(name) {
   await page.setViewportSize(sizes.wide);
 }
 
-async function press(node, label, running) {
+// press presses a button of a node and waits until its card says so.
+async function press(node, label, what, wanted) {
   await page.getByRole("button", { name: `${label} ${node}`, exact: true }).click();
-  await page.waitForSelector(`.node[data-node="${node}"][data-running="${running}"]`);
+  await page.waitForSelector(`.node[data-node="${node}"][data-${what}="${wanted}"]`);
+}
+
+// byUse is the names of the nodes, the one with the most sessions first.
+function byUse(seen) {
+  return seen.nodes
+    .map((node) => node.name)
+    .sort((one, other) => onNode(seen, other).length - onNode(seen, one).length);
 }
 
 function onNode(seen, node) {
@@ -174,12 +182,10 @@ async function testAlone() {
   await broadcast(before, onNode(before, before.sessions[0].node), /those of node . only: there is no adapter between the nodes/);
   await picture("1-all-up");
 
-  const [victim] = before.nodes
-    .map((node) => node.name)
-    .sort((one, other) => onNode(before, other).length - onNode(before, one).length);
+  const [victim] = byUse(before);
   const struck = new Set(onNode(before, victim).map((session) => session.name));
   assert.ok(struck.size > 0, "no node has a session");
-  await press(victim, "Stop node", false);
+  await press(victim, "Stop node", "running", false);
   await picture("2-node-stopped");
   const moved = await untilAllUp(6);
   for (const session of moved.sessions) {
@@ -189,7 +195,7 @@ async function testAlone() {
   say(`node ${victim} stopped, ${struck.size} sessions moved: ${moved.events.filter((event) => event.includes("back on")).join("; ")}`);
   await picture("3-recovered");
 
-  await press(victim, "Start node", true);
+  await press(victim, "Start node", "running", true);
   const started = await untilAllUp(6);
   assert.deepEqual(
     started.sessions.map((session) => [session.node, session.lost]),
@@ -223,6 +229,32 @@ async function testCluster() {
   assert.ok(used > 1, "all sessions are on one node");
   await broadcast(seen, seen.sessions, new RegExp(`reached 9 of 9 clients, on ${used} of 5 nodes, through the Redis adapter`));
   await picture("5-cluster");
+  await drain(seen);
+}
+
+// drain drains the node with the most sessions: it keeps them until they leave, one by
+// one, and gets no other, nor those of a page that is loaded anew.
+async function drain(seen) {
+  const [victim] = byUse(seen);
+  const card = `.node[data-node="${victim}"]`;
+  await press(victim, "Drain node", "draining", true);
+  await page.waitForSelector(`${card}[data-state="draining"]`);
+  await picture("6-draining");
+  await page.waitForSelector(`${card}[data-state="drained"]`);
+  await picture("7-drained");
+  const left = await untilAllUp(3);
+  assert.equal(left.totals.lost, 0, `a drain lost a session:\n${left.events.join("\n")}`);
+  const moved = left.events.filter((event) => event.includes(`left node ${victim}`)).length;
+  assert.equal(moved, onNode(seen, victim).length, "clients that left the draining node");
+  await page.reload();
+  const again = await untilAllUp(3);
+  assert.deepEqual(onNode(again, victim), [], `sessions on node ${victim}, which drains`);
+  say(`node ${victim} drained: ${moved} sessions left it, none was lost, none came`);
+
+  await press(victim, "Undrain node", "draining", false);
+  await page.evaluate(() => window.demo.sessions.forEach((session) => session.renew()));
+  const back = await untilAllUp(3);
+  assert.ok(onNode(back, victim).length > 0, `node ${victim} gets no session again`);
 }
 
 try {

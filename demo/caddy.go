@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -25,7 +26,18 @@ type site struct {
 type proxy struct {
 	name string
 	endpoint
+	dir    string // its own
+	socket string // of its admin API
+	admin  *admin
 	*local.Process
+}
+
+// newProxy returns the proxy of this number, which is to be started.
+func newProxy(number int, temp string, at endpoint) *proxy {
+	name := strconv.Itoa(number)
+	dir := filepath.Join(temp, "proxy"+name)
+	socket := filepath.Join(dir, "admin.sock")
+	return &proxy{name: name, endpoint: at, dir: dir, socket: socket, admin: newAdmin(socket)}
 }
 
 // caddyfile is the whole configuration of a proxy. The line that this module is
@@ -41,7 +53,7 @@ func (s site) caddyfile(p *proxy) string {
 		options = fmt.Sprintf(" {\n\t\tsecret %s\n\t}", s.secret)
 	}
 	return fmt.Sprintf(`{
-	admin off
+	admin "unix/%s"
 	persist_config off
 	grace_period 1s
 }
@@ -58,17 +70,16 @@ http://localhost:%d, http://127.0.0.1:%d {
 	root "%s"
 	file_server
 }
-`, p.port, p.port, bind, p.name, strings.Join(s.nodes, " "), options, s.control, s.client, s.page)
+`, p.socket, p.port, p.port, bind, p.name, strings.Join(s.nodes, " "), options, s.control, s.client, s.page)
 }
 
 // start starts Caddy with a configuration and a home in a directory of its own, so
 // that it neither reads nor leaves anything in the user's.
-func (p *proxy) start(program, temp string, s site) error {
-	dir := filepath.Join(temp, "proxy"+p.name)
-	if err := os.Mkdir(dir, 0o700); err != nil {
+func (p *proxy) start(program string, s site) error {
+	if err := os.Mkdir(p.dir, 0o700); err != nil {
 		return fmt.Errorf("making a directory for Caddy: %w", err)
 	}
-	config := filepath.Join(dir, "Caddyfile")
+	config := filepath.Join(p.dir, "Caddyfile")
 	if err := os.WriteFile(config, []byte(s.caddyfile(p)), 0o600); err != nil {
 		return fmt.Errorf("writing the Caddyfile: %w", err)
 	}
@@ -76,11 +87,11 @@ func (p *proxy) start(program, temp string, s site) error {
 	p.Process, err = local.Start(local.Options{
 		Name: "caddy",
 		Args: []string{program, "run", "--config", config, "--adapter", "caddyfile"},
-		Dir:  dir,
+		Dir:  p.dir,
 		Env: []string{
-			"HOME=" + dir,
-			"XDG_CONFIG_HOME=" + filepath.Join(dir, "config"),
-			"XDG_DATA_HOME=" + filepath.Join(dir, "data"),
+			"HOME=" + p.dir,
+			"XDG_CONFIG_HOME=" + filepath.Join(p.dir, "config"),
+			"XDG_DATA_HOME=" + filepath.Join(p.dir, "data"),
 		},
 		KeepOutput: keptOutput,
 	})

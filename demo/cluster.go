@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 
 	"github.com/eio-affinity/affinity/internal/testbed/local"
 )
@@ -54,7 +53,7 @@ func (c *cluster) start(ctx context.Context) error {
 	if err := c.startNodes(ctx, root, temp); err != nil {
 		return err
 	}
-	if err := c.chooseEndpoints(); err != nil {
+	if err := c.chooseEndpoints(temp); err != nil {
 		return err
 	}
 	control, err := listenControl(c)
@@ -62,7 +61,7 @@ func (c *cluster) start(ctx context.Context) error {
 		return err
 	}
 	c.onStop(control.close)
-	return c.startProxies(ctx, temp, site{
+	return c.startProxies(ctx, site{
 		control: control.address(),
 		nodes:   c.nodes.addresses(),
 		page:    filepath.Join(root, "demo", "page"),
@@ -89,13 +88,13 @@ func (c *cluster) startNodes(ctx context.Context, root, temp string) error {
 
 // chooseEndpoints gives the page and each proxy an endpoint: the same, if there is
 // one proxy only.
-func (c *cluster) chooseEndpoints() error {
+func (c *cluster) chooseEndpoints(temp string) error {
 	var err error
 	if c.page, err = chooseEndpoint(c.options.port, c.out); err != nil {
 		return err
 	}
 	if c.options.proxies == 1 {
-		c.proxies = []*proxy{{name: "1", endpoint: c.page}}
+		c.proxies = []*proxy{newProxy(1, temp, c.page)}
 		return nil
 	}
 	for i := range c.options.proxies {
@@ -103,13 +102,13 @@ func (c *cluster) chooseEndpoints() error {
 		if err != nil {
 			return err
 		}
-		c.proxies = append(c.proxies, &proxy{name: strconv.Itoa(i + 1), endpoint: endpoint{port: port}})
+		c.proxies = append(c.proxies, newProxy(i+1, temp, endpoint{port: port}))
 	}
 	return nil
 }
 
 // startProxies starts the proxies and, in front of several, a balancer.
-func (c *cluster) startProxies(ctx context.Context, temp string, s site) error {
+func (c *cluster) startProxies(ctx context.Context, s site) error {
 	program, err := filepath.Abs(c.options.caddy)
 	if err != nil {
 		return fmt.Errorf("resolving -caddy: %w", err)
@@ -123,7 +122,7 @@ func (c *cluster) startProxies(ctx context.Context, temp string, s site) error {
 		c.onStop(balancer.close)
 	}
 	for _, p := range c.proxies {
-		if err := p.start(program, temp, s); err != nil {
+		if err := p.start(program, s); err != nil {
 			return err
 		}
 		c.onStop(func() { p.Stop(stopGrace) })

@@ -9,39 +9,22 @@ import (
 	"time"
 )
 
-// clusterState is what the page learns of everything.
-type clusterState struct {
-	Proxies []proxyState `json:"proxies"`
-	Redis   bool         `json:"redis"` // the nodes have the Redis adapter
-	Nodes   []nodeState  `json:"nodes"`
-}
-
-type proxyState struct {
-	Name    string `json:"name"`
-	Address string `json:"address"`
-}
-
-// nodeState is what the page learns of a node.
-type nodeState struct {
-	Name    string `json:"name"`
-	Address string `json:"address"`
-	Running bool   `json:"running"`
-}
-
 // controlHandler is the API behind the page's buttons:
 //
 //	GET  /demo/cluster                 what runs
 //	POST /demo/nodes/{name}/stop       stop a node
 //	POST /demo/nodes/{name}/start      start it again, on the port it had
-//	POST /demo/nodes/{name}/broadcast  have it send news to all clients
+//	POST /demo/nodes/{name}/drain      have all proxies drain a node
+//	POST /demo/nodes/{name}/undrain    have them end that
+//	POST /demo/nodes/{name}/broadcast  have a node send news to all clients
 //
 // Each answers with the state of everything. It can stop processes, so no other
 // site may call it: a browser's cross-site POST is refused, and so is a Host
 // that is not this machine (a name that resolves to 127.0.0.1).
 func controlHandler(c *cluster) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /demo/cluster", func(w http.ResponseWriter, _ *http.Request) {
-		writeState(w, c)
+	mux.HandleFunc("GET /demo/cluster", func(w http.ResponseWriter, r *http.Request) {
+		writeState(w, r, c)
 	})
 	change := func(do func(context.Context, *node) error) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
@@ -55,7 +38,7 @@ func controlHandler(c *cluster) http.Handler {
 				http.Error(w, err.Error(), http.StatusInternalServerError)
 				return
 			}
-			writeState(w, c)
+			writeState(w, r, c)
 		}
 	}
 	mux.HandleFunc("POST /demo/nodes/{name}/stop", change(func(_ context.Context, n *node) error {
@@ -64,6 +47,12 @@ func controlHandler(c *cluster) http.Handler {
 	}))
 	mux.HandleFunc("POST /demo/nodes/{name}/start", change(func(ctx context.Context, n *node) error {
 		return n.start(ctx)
+	}))
+	mux.HandleFunc("POST /demo/nodes/{name}/drain", change(func(ctx context.Context, n *node) error {
+		return c.drain(ctx, n, true)
+	}))
+	mux.HandleFunc("POST /demo/nodes/{name}/undrain", change(func(ctx context.Context, n *node) error {
+		return c.drain(ctx, n, false)
 	}))
 	mux.HandleFunc("POST /demo/nodes/{name}/broadcast", change(func(ctx context.Context, n *node) error {
 		return n.broadcast(ctx)
@@ -96,13 +85,11 @@ func (all nodes) named(name string) *node {
 	return nil
 }
 
-func writeState(w http.ResponseWriter, c *cluster) {
-	state := clusterState{Redis: c.options.redis}
-	for _, p := range c.proxies {
-		state.Proxies = append(state.Proxies, proxyState{Name: p.name, Address: p.address()})
-	}
-	for _, n := range c.nodes {
-		state.Nodes = append(state.Nodes, nodeState{Name: n.name, Address: n.address(), Running: n.running()})
+func writeState(w http.ResponseWriter, r *http.Request, c *cluster) {
+	state, err := c.state(r.Context())
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")

@@ -21,6 +21,8 @@ func TestControlRefusesOtherSites(t *testing.T) {
 		{"the page stops a node", "POST", "/demo/nodes/a/stop", "localhost:8080", map[string]string{"Sec-Fetch-Site": "same-origin", "Origin": "http://localhost:8080"}, http.StatusOK},
 		{"the page at the address stops a node", "POST", "/demo/nodes/a/stop", "127.0.0.1:8080", map[string]string{"Origin": "http://127.0.0.1:8080"}, http.StatusOK},
 		{"curl stops a node", "POST", "/demo/nodes/a/stop", "[::1]:8080", nil, http.StatusOK},
+		{"the page drains a node", "POST", "/demo/nodes/a/drain", "localhost:8080", map[string]string{"Sec-Fetch-Site": "same-origin", "Origin": "http://localhost:8080"}, http.StatusOK},
+		{"another site drains a node", "POST", "/demo/nodes/a/drain", "localhost:8080", map[string]string{"Origin": "https://example.com"}, http.StatusForbidden},
 		{"no such node", "POST", "/demo/nodes/z/stop", "localhost:8080", nil, http.StatusNotFound},
 		{"a link stops nothing", "GET", "/demo/nodes/a/stop", "localhost:8080", nil, http.StatusMethodNotAllowed},
 		{"another site", "POST", "/demo/nodes/a/stop", "localhost:8080", map[string]string{"Sec-Fetch-Site": "cross-site", "Origin": "https://example.com"}, http.StatusForbidden},
@@ -42,6 +44,19 @@ func TestControlRefusesOtherSites(t *testing.T) {
 				t.Errorf("status %d, want %d: %s", w.Code, test.want, w.Body)
 			}
 		})
+	}
+}
+
+func TestProxyThatDoesNotAnswerIsAnError(t *testing.T) {
+	c := &cluster{nodes: nodes{{name: "a"}}, proxies: []*proxy{newProxy(1, t.TempDir(), endpoint{})}}
+	for _, call := range [][2]string{{"GET", "/demo/cluster"}, {"POST", "/demo/nodes/a/drain"}, {"POST", "/demo/nodes/a/undrain"}} {
+		req := httptest.NewRequest(call[0], call[1], nil)
+		req.Host = "localhost:8080"
+		w := httptest.NewRecorder()
+		controlHandler(c).ServeHTTP(w, req)
+		if w.Code != http.StatusInternalServerError || !strings.Contains(w.Body.String(), "admin API") {
+			t.Errorf("%s %s: status %d, %q, want 500 and a word of the admin API", call[0], call[1], w.Code, w.Body)
+		}
 	}
 }
 

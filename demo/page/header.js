@@ -12,8 +12,7 @@ export function drawHeader() {
   if (!several) return;
   setText(
     document.getElementById("through"),
-    `${words[proxies.length]} Caddy proxies, which have the same secret and share nothing else. The requests of a session come ` +
-      "through all of them in turn, and each must reach the node that opened the session: the proxies write that node's tag " +
-      "into the session ID, read it there, and set no cookie.",
+    `${words[proxies.length]} Caddy proxies. A balancer gives each request to the next proxy, and still it must reach the node that ` +
+      "opened its session: the proxies write that node's tag into the session ID. They share a secret, but no state, and set no cookie.",
   );
 }

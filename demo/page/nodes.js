@@ -1,6 +1,6 @@
 // The nodes: their cards, and the buttons of each.
 
-import { act, colour, nodes } from "./cluster.js";
+import { act, colour, nodes, openOf } from "./cluster.js";
 import { el, setData, setText } from "./dom.js";
 import { broadcast } from "./news.js";
 import { kinds } from "./session.js";
@@ -8,8 +8,8 @@ import { kinds } from "./session.js";
 const place = document.getElementById("nodes");
 const cards = new Map();
 
-async function toggle(node) {
-  const done = act(node, node.running ? "stop" : "start");
+async function press(node, action) {
+  const done = act(node, action);
   drawButtons(cards.get(node.name), node);
   await done;
 }
@@ -28,13 +28,14 @@ function makeCard(node) {
     dots: el("ul", { class: "dots", "aria-label": `Sessions on node ${node.name}` }),
     count: el("p", { class: "count" }),
     broadcast: button("Broadcast", `Broadcast from node ${node.name}`, () => broadcast(node)),
-    toggle: button("", "", () => toggle(node)),
+    drain: button("", "", () => press(node, node.draining ? "undrain" : "drain")),
+    toggle: button("", "", () => press(node, node.running ? "stop" : "start")),
   };
   card.root = el(
     "article",
     { class: "node", "aria-labelledby": `node-${node.name}`, "data-node": node.name, "data-colour": colour(node.name) },
     el("div", { class: "head" }, title, card.state, card.count),
-    el("div", { class: "foot" }, card.dots, el("div", { class: "buttons" }, card.broadcast, card.toggle)),
+    el("div", { class: "foot" }, card.dots, el("div", { class: "buttons" }, card.broadcast, card.drain, card.toggle)),
   );
   place.append(card.root);
   return card;
@@ -42,12 +43,34 @@ function makeCard(node) {
 
 function drawCard(card, node, sessions) {
   const here = sessions.filter((session) => session.state === "up" && session.node === node.name);
-  const rate = sessions.reduce((sum, session) => sum + session.rate(node.name), 0);
-  setData(card.root, { running: node.running, sessions: here.length });
-  setText(card.state, node.running ? "Running" : "Stopped");
-  setText(card.count, node.running ? `${Math.round(rate)} messages/s` : "");
+  const state = stateOf(node, here);
+  setData(card.root, { running: node.running, draining: node.draining, state, sessions: here.length });
+  setText(card.state, states[state]);
+  setText(card.count, node.draining ? `${openText(node)} open` : node.running ? rateText(node, sessions) : "");
+  card.root.style.setProperty("--left", node.draining ? openOf(node) / node.drainedFrom : 0);
   drawDots(card.dots, here);
   drawButtons(card, node);
+}
+
+const states = { running: "Running", stopped: "Stopped", draining: "Draining", drained: "Drained" };
+
+// stateOf returns the state of a node. For a moment between two polls, a session has
+// nothing open, so a node counts as drained the second time that nothing is.
+function stateOf(node, here) {
+  if (!node.running) return "stopped";
+  if (!node.draining) return "running";
+  return node.emptyFor > 1 && here.length === 0 ? "drained" : "draining";
+}
+
+function rateText(node, sessions) {
+  const rate = sessions.reduce((sum, session) => sum + session.rate(node.name), 0);
+  return `${Math.round(rate)} messages/s`;
+}
+
+// openText says what is open, as the proxies count it.
+export function openText({ open: { polls, websockets } }) {
+  const counted = (count, what) => (count === 0 ? [] : [`${count} ${what}${count === 1 ? "" : "s"}`]);
+  return [...counted(polls, "poll"), ...counted(websockets, "WebSocket")].join(", ") || "nothing";
 }
 
 function drawDots(list, sessions) {
@@ -69,10 +92,13 @@ function button(text, label, onclick) {
 }
 
 const doing = { stop: "Stopping…", start: "Starting…" };
+const long = (node) => Boolean(doing[node.busy]);
 
 function drawButtons(card, node) {
   const verb = node.running ? "Stop" : "Start";
-  setButton(card.toggle, doing[node.busy] ?? verb, `${verb} node ${node.name}`, doing[node.busy]);
+  const drain = node.draining ? "Undrain" : "Drain";
+  setButton(card.toggle, doing[node.busy] ?? verb, `${verb} node ${node.name}`, long(node));
+  setButton(card.drain, drain, `${drain} node ${node.name}`, node.busy);
   setButton(card.broadcast, "Broadcast", `Broadcast from node ${node.name}`, node.busy || !node.running);
 }
 

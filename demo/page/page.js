@@ -2,6 +2,7 @@
 
 import { nodes, refresh } from "./cluster.js";
 import { setData, setText } from "./dom.js";
+import { leaveDraining } from "./drains.js";
 import { drawHeader } from "./header.js";
 import { events, log } from "./log.js";
 import { drawNews, heard, reached } from "./news.js";
@@ -130,6 +131,7 @@ async function start() {
   draw();
   sessions.forEach((session, i) => setTimeout(() => session.open(), i * openEvery));
   setInterval(passTime, drawEvery);
+  leaveDraining(sessions);
 }
 
 window.demo = { sessions, nodes, events, totals, reached };

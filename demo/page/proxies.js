@@ -4,6 +4,7 @@
 
 import { proxies } from "./cluster.js";
 import { el, setText } from "./dom.js";
+import { openText } from "./nodes.js";
 
 const section = document.getElementById("proxies-section");
 const place = document.getElementById("proxies");
@@ -47,19 +48,19 @@ export function drawProxies() {
   for (const proxy of proxies) {
     if (!cards.has(proxy.name)) cards.set(proxy.name, makeCard(proxy));
     const sum = requests.get(proxy.name) ?? 0;
-    setText(cards.get(proxy.name).requests, `${sum.toLocaleString("en")} requests`);
+    setText(cards.get(proxy.name).counts, `${sum.toLocaleString("en")} requests; ${openText(proxy)} open`);
   }
 }
 
 function makeCard({ name, address }) {
-  const card = { requests: el("span", { class: "count" }) };
+  const card = { counts: el("span", { class: "count" }) };
   place.append(
     el(
       "li",
       { class: "proxy", "data-proxy": name },
       el("h3", {}, el("span", { class: "badge" }, name), `Proxy ${name}`),
       el("code", {}, address),
-      card.requests,
+      card.counts,
     ),
   );
   return card;

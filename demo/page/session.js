@@ -54,6 +54,15 @@ export class Session {
     setInterval(() => this.talk(), echoEvery);
   }
 
+  // renew closes the session and opens another, as a user does who leaves and another
+  // who comes.
+  renew() {
+    this.state = "connecting";
+    this.transport = "";
+    this.move = null;
+    this.socket.disconnect().connect();
+  }
+
   // opened is called for each new Engine.IO session, before its first message.
   opened(engine) {
     const start = performance.now();
