@@ -52,6 +52,13 @@ func (rs ClientGroups) Count() int {
 	return sum
 }
 
+// Do sends a command to all clients, waits until they have done it, and returns
+// their results so far together.
+func (rs ClientGroups) Do(t *testing.T, command string) Result {
+	t.Helper()
+	return rs.sum(func(r *RunningClients) Result { return r.Do(t, command) })
+}
+
 // Finish has the clients finish and returns their results together.
 func (rs ClientGroups) Finish(t *testing.T) Result {
 	t.Helper()

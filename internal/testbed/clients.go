@@ -37,6 +37,7 @@ type Clients struct {
 	Roam               bool       `json:"roam,omitempty"`
 	Mode               Mode       `json:"mode,omitempty"`
 	Pause              int        `json:"pause,omitempty"`
+	Stay               int        `json:"stay,omitempty"`
 	Reconnect          bool       `json:"reconnect,omitempty"`
 	Timeout            int64      `json:"timeout"`
 

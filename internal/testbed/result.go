@@ -29,6 +29,7 @@ type Result struct {
 	FinalTransports   map[string]int `json:"finalTransports"`
 	Replies           int            `json:"replies"`
 	SetCookies        int            `json:"setCookies"`
+	Visits            int            `json:"visits"`
 	Reopened          map[string]int `json:"reopened"`
 	ReopenedAfter     []int          `json:"reopenedAfter"`
 	LastReopened      int64          `json:"lastReopened"`
@@ -66,6 +67,7 @@ func (o Result) Add(other Result) Result {
 		PerNode:           addCounts(o.PerNode, other.PerNode),
 		Lost:              addCounts(o.Lost, other.Lost),
 		ConnectErrors:     addCounts(o.ConnectErrors, other.ConnectErrors),
+		Visits:            o.Visits + other.Visits,
 		Reopened:          addCounts(o.Reopened, other.Reopened),
 		ReopenedAfter:     slices.Concat(o.ReopenedAfter, other.ReopenedAfter),
 		LastReopened:      max(o.LastReopened, other.LastReopened),

@@ -139,6 +139,19 @@ class Client {
     if (this.socket.recovered) result.recovered++;
   }
 
+  // Closes the session and opens another one.
+  async visitAgain() {
+    this.away = true;
+    this.socket.disconnect();
+    this.away = false;
+    this.begin();
+    this.node = undefined;
+    this.awaitHello();
+    this.socket.connect();
+    this.node = await this.nextHello("hello of another visit");
+    result.visits++;
+  }
+
   async cut() {
     const disconnected = new Promise((resolve) => this.socket.once("disconnect", resolve));
     this.away = true;
@@ -186,7 +199,10 @@ class Client {
   async live(commands) {
     for (;;) {
       try {
-        return await this.talk(commands);
+        await this.talk(commands);
+        if (!settings.stay || commands.finished) return;
+        await this.visitAgain();
+        continue;
       } catch (error) {
         if (!settings.reconnect || !this.gone) throw error;
       }
@@ -197,7 +213,8 @@ class Client {
   async talk(commands) {
     for (let i = 0; i < settings.messages; i++) await this.round();
     if (settings.mode === "continuous") {
-      while (!commands.finished) {
+      const leaves = performance.now() + (settings.stay ? settings.stay * (0.5 + Math.random()) : Infinity);
+      while (!commands.finished && performance.now() < leaves) {
         await this.round();
         await Promise.race([this.lost, commands.finishing, new Promise((resolve) => setTimeout(resolve, settings.pause))]);
       }

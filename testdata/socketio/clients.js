@@ -31,6 +31,7 @@
 //   finalTransports    clients still connected at the end, by transport
 //   replies            HTTP replies, those that begin a WebSocket included
 //   setCookies         Set-Cookie headers in replies, without the nodes' own
+//   visits             sessions opened after a client left, with "stay"
 //   reopened           sessions opened after one was lost, by node
 //   reopenedAfter      for each of those, milliseconds from the loss to "hello"
 //   lastReopened       when the last of those got "hello", in ms since 1970
@@ -42,7 +43,8 @@
 //
 // With a "mode" it prints {"ready":true,"connected":…} once all clients are
 // connected, and stays until the line "finish" comes on stdin. In mode
-// "continuous" the clients go on with rounds. In mode "commands" they do what each
+// "continuous" the clients go on with rounds, and with "stay" they leave and come
+// again. In mode "commands" they do what each
 // line says; when all that are left have done it, {"done":…,"result":…} is
 // printed, with the results so far. It exits when its standard input closes,
 // whatever it is doing then. The commands are:

@@ -19,6 +19,7 @@ const settings = {
   roam: false, // use another source address for each connection
   mode: "", // "", "continuous" or "commands"
   pause: 0, // in mode "continuous": milliseconds between two rounds of one client
+  stay: 0, // in mode "continuous": milliseconds, give or take half of it, after which a client leaves and comes again
   reconnect: false,
   timeout: 120_000, // milliseconds after which something that has not happened is an error
   ...JSON.parse(process.argv[2] ?? "{}"),
@@ -42,6 +43,7 @@ const result = {
   finalTransports: {},
   replies: 0,
   setCookies: 0,
+  visits: 0,
   reopened: {},
   reopenedAfter: [],
   lastReopened: 0,
