@@ -27,9 +27,10 @@ REDIS   ?= 0
 # How often `make reloads` replaces the configuration.
 RELOADS ?= 30
 
-# Debian packages that the tests need, each with a command of its own name: a
-# Redis, which a test starts for itself, and a browser, unless CHROMIUM names one.
-DEBIAN_PACKAGES := redis-server $(if $(CHROMIUM),,chromium)
+# Debian packages that the tests need, each with a command of its own name, or with
+# the one behind the slash: a Redis, which a test starts for itself, systemd, which
+# a test asks whether a unit is valid, and a browser, unless CHROMIUM names one.
+DEBIAN_PACKAGES := redis-server systemd/systemd-analyze $(if $(CHROMIUM),,chromium)
 
 # How xcaddy builds a user's Caddy. All that compiles Caddy without the race
 # detector does it this way, the tests that call go build themselves too, so
@@ -80,7 +81,7 @@ test-yaegi: bin/yaegi ## Run the tests of core and traefik in Traefik's interpre
 	done
 
 .PHONY: test-real
-test-real: deps build bin/traefik bin/goserver bin/gotestsum bin/xcaddy ## Run the tests that start Caddy, Traefik, Socket.IO nodes and clients, Redis, xcaddy, a browser
+test-real: deps build bin/traefik bin/goserver bin/validator bin/gotestsum bin/xcaddy ## Run the tests that start Caddy, Traefik, Socket.IO nodes and clients, Redis, xcaddy, a browser
 	@echo "==> Testing $(REAL) with real programs (minutes)"
 	@$(AS_XCADDY) bin/gotestsum --format testname -- -p 1 -parallel $$(($$(nproc) + 1)) -count=1 -timeout 45m $(REAL)
 
@@ -106,11 +107,11 @@ reloads: deps build bin/traefik ## Replace the configuration of each proxy RELOA
 lint: bin/golangci-lint ## Check the code, its format, and every go.mod
 	@echo "==> Linting (at first this compiles Caddy: minutes)"
 	@$(AS_XCADDY) bin/golangci-lint run ./...
-	@cd testdata/goserver && $(AS_XCADDY) ../../bin/golangci-lint run ./...
+	@for module in goserver validator; do (cd testdata/$$module && $(AS_XCADDY) ../../bin/golangci-lint run ./...); done
 	@echo "==> Checking go.mod and go.sum, here, in tools/ and in testdata/"
 	@go mod tidy -diff
 	@go mod verify
-	@for module in tools/*/go.mod testdata/{traefik,goserver}/go.mod; do go -C "$${module%go.mod}" mod tidy -diff; done
+	@for module in tools/*/go.mod testdata/{traefik,goserver,validator}/go.mod; do go -C "$${module%go.mod}" mod tidy -diff; done
 
 .PHONY: fmt
 fmt: bin/golangci-lint ## Format the code
@@ -158,6 +159,14 @@ bin/goserver: $(wildcard testdata/goserver/*.go) testdata/goserver/go.mod testda
 	@$(AS_XCADDY) go -C testdata/goserver build -o ../../$@ .
 	@touch $@
 
+.PHONY: validator
+validator: bin/validator ## Build bin/validator: reads manifests as Kubernetes and Docker Compose do, for the tests
+
+bin/validator: $(wildcard testdata/validator/*.go) testdata/validator/go.mod testdata/validator/go.sum
+	@echo "==> Building $@, with the validation of Kubernetes (at first this compiles it: a minute)"
+	@$(AS_XCADDY) go -C testdata/validator build -o ../../$@ .
+	@touch $@
+
 .PHONY: deps
 deps: debian-packages node-packages ## Install what the tests need besides Go and Node.js
 
@@ -175,7 +184,7 @@ $(NODE_MODULES): testdata/socketio/package.json testdata/socketio/package-lock.j
 debian-packages:
 	@missing=; \
 	for package in $(DEBIAN_PACKAGES); do \
-		PATH="$$PATH:/usr/sbin" type -P $$package >/dev/null || missing+=" $$package"; \
+		PATH="$$PATH:/usr/sbin" type -P $${package#*/} >/dev/null || missing+=" $${package%/*}"; \
 	done; \
 	if [[ -z $$missing ]]; then exit; fi; \
 	if [[ $$(id -u) != 0 ]] || ! type -P apt-get >/dev/null; then \

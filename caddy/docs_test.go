@@ -16,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"gopkg.in/yaml.v3"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
@@ -47,6 +48,13 @@ func TestCaddyfilesOfTheDocsLoad(t *testing.T) {
 		text, err := os.ReadFile("../examples/caddy/Caddyfile")
 		require.NoError(t, err)
 		requireLoads(t, string(text))
+	})
+	t.Run("examples/caddy/kubernetes.yml", func(t *testing.T) {
+		text, err := os.ReadFile("../examples/caddy/kubernetes.yml")
+		require.NoError(t, err)
+		var configMap struct{ Data map[string]string }
+		require.NoError(t, yaml.Unmarshal(text, &configMap)) // the first resource
+		requireLoads(t, configMap.Data["Caddyfile"])
 	})
 }
 

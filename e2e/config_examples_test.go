@@ -21,7 +21,7 @@ func TestTraefikRunsTheExamples(t *testing.T) {
 	for _, name := range []string{"dynamic.yml", "dynamic.toml"} {
 		t.Run(name, func(t *testing.T) {
 			nodes := testbed.StartNodes(t, []string{"a", "b", "c"})
-			dynamic := readExample(t, name)
+			dynamic := readExample(t, "traefik/"+name)
 			for i, n := range nodes {
 				dynamic = replaced(t, dynamic, fmt.Sprintf("http://node%d:3000", i+1), "http://"+n.Addr)
 			}
@@ -30,7 +30,7 @@ func TestTraefikRunsTheExamples(t *testing.T) {
 			require.NoError(t, os.WriteFile(path, []byte(dynamic), 0o600))
 
 			f := testbed.Endpoint{URL: "http://" + testbed.FreeAddress(t), TagPattern: testbed.TraefikPlugin.Tag()}
-			static := readExample(t, "static.yml")
+			static := readExample(t, "traefik/static.yml")
 			static = replaced(t, static, ":80", strings.TrimPrefix(f.URL, "http://"))
 			static = replaced(t, static, "/etc/traefik/dynamic.yml", path)
 			config := object{}
@@ -49,7 +49,7 @@ func TestTraefikRunsTheComposeFile(t *testing.T) {
 	var compose struct {
 		Services map[string]struct{ Command, Labels []string }
 	}
-	require.NoError(t, yaml.Unmarshal([]byte(readExample(t, "compose.yml")), &compose))
+	require.NoError(t, yaml.Unmarshal([]byte(readExample(t, "traefik/compose.yml")), &compose))
 
 	f := testbed.Endpoint{URL: "http://" + testbed.FreeAddress(t), TagPattern: testbed.TraefikPlugin.Tag()}
 	static := object{}
@@ -137,9 +137,10 @@ func servers(nodes []*testbed.Node) []object {
 	return all
 }
 
-func readExample(t *testing.T, name string) string {
+// readExample returns the text of a file of the examples.
+func readExample(t *testing.T, path string) string {
 	t.Helper()
-	content, err := os.ReadFile(filepath.Join("..", "examples", "traefik", name))
+	content, err := os.ReadFile(testbed.Path("examples", filepath.FromSlash(path)))
 	require.NoError(t, err)
 	return string(content)
 }

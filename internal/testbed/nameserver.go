@@ -12,11 +12,12 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 )
 
-// The names that a NameServer knows: of all nodes, as addresses and as services.
-// Each node has its own name below the first one.
+// The names that a NameServer knows: of all nodes, as addresses and as services,
+// and of those that are ready. Each node has its own name below the first one.
 const (
-	NodesName    = "nodes.test."
-	NodesService = "_socketio._tcp." + NodesName
+	NodesName      = "nodes.test."
+	NodesService   = "_socketio._tcp." + NodesName
+	ReadyNodesName = "ready-" + NodesName
 )
 
 // NameServer is a DNS server for the nodes of a test.
@@ -25,6 +26,7 @@ type NameServer struct {
 
 	mu      sync.Mutex
 	nodes   []*Node          // that its answers name, each time in another order
+	ready   []*Node          // so too, of the name of those that are ready
 	known   map[string]*Node // all that were ever among them, by their own names
 	queries map[string]int   // how often each name was asked for
 }
@@ -51,9 +53,15 @@ func StartNameServer(t *testing.T, nodes []*Node) *NameServer {
 
 // SetNodes has the server resolve the names to these nodes from now on.
 func (s *NameServer) SetNodes(nodes []*Node) {
+	s.SetReadyNodes(nodes, nodes)
+}
+
+// SetReadyNodes has the server resolve the names of all nodes to these from now
+// on, and the name of those that are ready to some of them.
+func (s *NameServer) SetReadyNodes(nodes, ready []*Node) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.nodes = slices.Clone(nodes)
+	s.nodes, s.ready = slices.Clone(nodes), slices.Clone(ready)
 	for _, n := range nodes {
 		s.known[n.Name+"."+NodesName] = n
 	}
@@ -109,10 +117,17 @@ func (s *NameServer) resolve(name string) []*Node {
 	if n := s.known[name]; n != nil {
 		return []*Node{n}
 	}
-	if name != NodesName && name != NodesService || len(s.nodes) == 0 {
+	var nodes []*Node
+	switch name {
+	case NodesName, NodesService:
+		nodes = s.nodes
+	case ReadyNodesName:
+		nodes = s.ready
+	}
+	if len(nodes) == 0 {
 		return nil
 	}
 	s.queries[name]++
-	first := s.queries[name] % len(s.nodes)
-	return slices.Concat(s.nodes[first:], s.nodes[:first])
+	first := s.queries[name] % len(nodes)
+	return slices.Concat(nodes[first:], nodes[:first])
 }

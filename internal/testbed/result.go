@@ -72,6 +72,7 @@ func (o Result) Add(other Result) Result {
 		ReopenedAfter:     slices.Concat(o.ReopenedAfter, other.ReopenedAfter),
 		LastReopened:      max(o.LastReopened, other.LastReopened),
 		Replies:           o.Replies + other.Replies,
+		News:              o.News + other.News,
 	}
 }
 

@@ -192,6 +192,8 @@ class Client {
     await this.ask("broadcast", "");
   }
 
+  count() {}
+
   get upgrades() {
     return this.transports[0] === "polling" && this.transports.includes("websocket");
   }

@@ -51,6 +51,7 @@
 //
 //   round      a round
 //   broadcast  has the client's node send the news to all clients
+//   count      does nothing, for the results so far
 //   cut        closes the client's connections, without reconnecting; needs roam
 //              or cookieJar
 //   reconnect  connects again

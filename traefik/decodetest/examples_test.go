@@ -62,7 +62,7 @@ func TestExampleKubernetes(t *testing.T) {
 
 func TestExampleComposeOfTraefik(t *testing.T) {
 	compose := decodeYAML[composeFile](t, example(t, "traefik", "compose.yml"))
-	static, c := requireTraefikCompose(t, compose)
+	static, c := requireTraefikCompose(t, compose, "../..")
 	static.assertComplete(t)
 	c.assertComplete(t)
 	assert.False(t, static.Providers.Docker.ExposedByDefault)
@@ -70,13 +70,13 @@ func TestExampleComposeOfTraefik(t *testing.T) {
 	assert.Equal(t, "3000", c.HTTP.Services["chat"].LoadBalancer.Servers[0].Port)
 }
 
-// requireTraefikCompose decodes the command and the labels of a Compose file.
-func requireTraefikCompose(t *testing.T, compose composeFile) (*staticConfiguration, *configuration) {
+// requireTraefikCompose decodes the command and the labels of a Compose file, to
+// which the plugin is in a directory.
+func requireTraefikCompose(t *testing.T, compose composeFile, plugin string) (*staticConfiguration, *configuration) {
 	t.Helper()
-	require.Len(t, compose.Services, 2)
 	proxy := compose.Services["traefik"]
 	static := requireFlags(t, proxy.Command)
-	assert.Contains(t, proxy.Volumes, "./affinity:/plugins-local/src/"+module+":ro")
+	assert.Contains(t, proxy.Volumes, plugin+":/plugins-local/src/"+module+":ro")
 	chat := compose.Services["chat"]
 	assert.Contains(t, chat.Labels, "traefik.enable=true")
 	labels := labelsOf(t, chat.Labels)
@@ -102,8 +102,8 @@ func TestExampleComposeOfCaddy(t *testing.T) {
 		}
 	}
 	upstreams := 0
-	for name := range compose.Services {
-		if name != "caddy" {
+	for name, service := range compose.Services {
+		if service.Build == "../node" {
 			upstreams++
 			assert.Contains(t, caddyfile, " "+name+":3000")
 		}

@@ -157,7 +157,13 @@ type serversTransportSpec struct {
 	} `yaml:"forwardingTimeouts"`
 }
 
+// Of Kubernetes' own resources, these are the parts that the tests read.
+// testdata/validator validates the whole of them.
+
 type serviceSpec struct {
+	ClusterIP                string `yaml:"clusterIP"`
+	PublishNotReadyAddresses bool   `yaml:"publishNotReadyAddresses"`
+
 	Selector map[string]string `yaml:"selector"`
 	Ports    []struct {
 		Name       string `yaml:"name"`
@@ -176,14 +182,32 @@ type deploymentSpec struct {
 			Labels map[string]string `yaml:"labels"`
 		} `yaml:"metadata"`
 		Spec struct {
-			Containers []container `yaml:"containers"`
+			TerminationGracePeriodSeconds int         `yaml:"terminationGracePeriodSeconds"`
+			Containers                    []container `yaml:"containers"`
+
+			Others map[string]any `yaml:",inline"`
 		} `yaml:"spec"`
 	} `yaml:"template"`
+
+	Others map[string]any `yaml:",inline"`
+}
+
+type disruptionBudgetSpec struct {
+	MaxUnavailable int `yaml:"maxUnavailable"`
+	Selector       struct {
+		MatchLabels map[string]string `yaml:"matchLabels"`
+	} `yaml:"selector"`
 }
 
 type container struct {
-	Name  string `yaml:"name"`
-	Image string `yaml:"image"`
+	Name  string   `yaml:"name"`
+	Image string   `yaml:"image"`
+	Args  []string `yaml:"args"`
+	Env   []struct {
+		Name      string         `yaml:"name"`
+		Value     string         `yaml:"value"`
+		ValueFrom map[string]any `yaml:"valueFrom"`
+	} `yaml:"env"`
 	Ports []struct {
 		Name          string `yaml:"name"`
 		ContainerPort int    `yaml:"containerPort"`
@@ -193,12 +217,25 @@ type container struct {
 			Path string `yaml:"path"`
 			Port string `yaml:"port"`
 		} `yaml:"httpGet"`
+		TCPSocket struct {
+			Port string `yaml:"port"`
+		} `yaml:"tcpSocket"`
 		PeriodSeconds  int `yaml:"periodSeconds"`
 		TimeoutSeconds int `yaml:"timeoutSeconds"`
 	} `yaml:"readinessProbe"`
+	Lifecycle struct {
+		PreStop struct {
+			Sleep struct {
+				Seconds int `yaml:"seconds"`
+			} `yaml:"sleep"`
+		} `yaml:"preStop"`
+	} `yaml:"lifecycle"`
+
+	Others map[string]any `yaml:",inline"`
 }
 
-// composeFile is a file of Docker Compose.
+// composeFile is the part of a file of Docker Compose that the tests read. The
+// whole of it is validated by testdata/validator.
 type composeFile struct {
 	Services map[string]composeService `yaml:"services"`
 	Volumes  map[string]any            `yaml:"volumes"`
@@ -215,4 +252,6 @@ type composeService struct {
 		Replicas int `yaml:"replicas"`
 	} `yaml:"deploy"`
 	Labels []string `yaml:"labels"`
+
+	Others map[string]any `yaml:",inline"`
 }

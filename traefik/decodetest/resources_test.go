@@ -2,6 +2,7 @@ package decodetest
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -20,6 +21,7 @@ type resources struct {
 	transports  map[string]serversTransportSpec
 	deployments map[string]deploymentSpec
 	plain       map[string]serviceSpec // Kubernetes' own services
+	budgets     map[string]disruptionBudgetSpec
 }
 
 // requireResources checks that the resources of a file decode and fit together,
@@ -64,6 +66,7 @@ func decodeResources(t *testing.T, content string) resources {
 		map[string]serversTransportSpec{},
 		map[string]deploymentSpec{},
 		map[string]serviceSpec{},
+		map[string]disruptionBudgetSpec{},
 	}
 	objects, texts := documents(t, content)
 	for i, text := range texts {
@@ -80,6 +83,8 @@ func decodeResources(t *testing.T, content string) resources {
 			addResource(t, r.deployments, "apps/v1", text)
 		case "Service":
 			addResource(t, r.plain, "v1", text)
+		case "PodDisruptionBudget":
+			addResource(t, r.budgets, "policy/v1", text)
 		default:
 			require.Fail(t, "an unknown kind", "%v", kind)
 		}
@@ -148,7 +153,7 @@ func (r resources) assertComplete(t *testing.T) {
 }
 
 // assertPodsAreChecked checks that services select pods that say when they are
-// ready.
+// ready, and that those of Socket.IO drain.
 func (r resources) assertPodsAreChecked(t *testing.T) {
 	t.Helper()
 	require.NotEmpty(t, r.plain)
@@ -157,19 +162,45 @@ func (r resources) assertPodsAreChecked(t *testing.T) {
 		deployment := r.deployments[name]
 		assert.Equal(t, service.Selector, deployment.Template.Metadata.Labels)
 		assert.Equal(t, deployment.Selector.MatchLabels, deployment.Template.Metadata.Labels)
-		for _, container := range deployment.Template.Spec.Containers {
-			assert.Equal(t, "/health", container.ReadinessProbe.HTTPGet.Path)
-			assert.Positive(t, container.ReadinessProbe.PeriodSeconds)
-			ports := make([]string, 0, len(container.Ports))
-			for _, port := range container.Ports {
-				ports = append(ports, port.Name)
-			}
-			assert.Contains(t, ports, container.ReadinessProbe.HTTPGet.Port)
-			for _, port := range service.Ports {
-				assert.Contains(t, ports, port.TargetPort)
-			}
+		assert.False(t, service.PublishNotReadyAddresses, "Traefik takes such pods for ready")
+		require.Len(t, deployment.Template.Spec.Containers, 1)
+		c := deployment.Template.Spec.Containers[0]
+		ports := make([]string, 0, len(c.Ports))
+		for _, port := range c.Ports {
+			ports = append(ports, port.Name)
+		}
+		probed := c.ReadinessProbe.HTTPGet.Port
+		if c.Image == "chat" {
+			assert.Equal(t, "/health", c.ReadinessProbe.HTTPGet.Path)
+			assert.Positive(t, c.ReadinessProbe.PeriodSeconds)
+			assert.Equal(t, deployment.Selector, r.budgets[name].Selector)
+			assertDrains(t, deployment)
+		} else {
+			probed = c.ReadinessProbe.TCPSocket.Port
+		}
+		assert.Contains(t, ports, probed)
+		for _, port := range service.Ports {
+			assert.Contains(t, ports, port.TargetPort)
 		}
 	}
+}
+
+// assertDrains checks that Kubernetes waits for longer than a pod drains.
+func assertDrains(t *testing.T, deployment deploymentSpec) {
+	t.Helper()
+	pod := deployment.Template.Spec
+	c := pod.Containers[0]
+	drains := 0
+	for _, variable := range c.Env {
+		if variable.Name == "DRAIN_SECONDS" {
+			var err error
+			drains, err = strconv.Atoi(variable.Value)
+			require.NoError(t, err)
+		}
+	}
+	assert.Positive(t, drains)
+	assert.Positive(t, c.Lifecycle.PreStop.Sleep.Seconds)
+	assert.Greater(t, pod.TerminationGracePeriodSeconds, c.Lifecycle.PreStop.Sleep.Seconds+drains)
 }
 
 // assertNoBareBoolean checks that no value is a word that the YAML of
