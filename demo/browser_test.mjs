@@ -163,7 +163,7 @@ function onNode(seen, node) {
 async function broadcast(seen, wanted, text) {
   await page.getByRole("button", { name: `Broadcast from node ${seen.sessions[0].node}`, exact: true }).click();
   await page.waitForSelector(`#news[data-reached="${wanted.length}"]`);
-  await page.waitForFunction(() => window.demo.events.some((event) => event.text.startsWith("broadcast 1 ")));
+  await page.waitForFunction(() => window.demo.events.some((event) => event.text.startsWith("broadcast of ")));
   const reached = await page.evaluate(() => window.demo.reached());
   assert.deepEqual(reached.sort(), wanted.map((session) => session.name).sort(), "who got the broadcast");
   assert.match(await page.textContent("#news"), text);

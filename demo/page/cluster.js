@@ -19,17 +19,21 @@ export async function refresh() {
   take(await response.json());
 }
 
-// act has the demo do something with a node: "stop", for example.
+// act has the demo do something with a node, "stop" for example, and returns whether
+// that went well.
 export async function act(node, action) {
   node.busy = action;
   try {
     const response = await fetch(`demo/nodes/${encodeURIComponent(node.name)}/${action}`, { method: "POST" });
     if (!response.ok) throw new Error(await response.text());
     take(await response.json());
+    return true;
   } catch (error) {
     log("bad", `node ${node.name} did not ${action}: ${error.message}`);
+    return false;
+  } finally {
+    node.busy = "";
   }
-  node.busy = "";
 }
 
 function take(state) {

@@ -7,33 +7,41 @@ import { log } from "./log.js";
 
 const line = document.getElementById("news");
 const showFor = 4000; // milliseconds
+const hearWithin = 500; // after the node has sent
 
-// last is the newest broadcast: { node, number, sent, took, reached }, with the times
-// in milliseconds and in reached the sessions that got it.
+// last is the newest broadcast: { node, number, sent, took, reached, clients }, with the
+// times in milliseconds, in reached each session that got it and its node then, and in
+// clients how many were up.
 let last = null;
 let asked = null; // the one that a button has asked for: { node, time }
 
 // reached is the names of the sessions that got the newest one.
 export function reached() {
-  return last ? [...last.reached].map((session) => session.name) : [];
+  return last ? [...last.reached.keys()].map((session) => session.name) : [];
 }
 
-// broadcast has a node send a message to all.
+// broadcast has a node send a message to all. Without an adapter, and without a client
+// on the node, no session hears of it.
 export async function broadcast(node) {
-  asked = { node: node.name, time: performance.now() };
-  await act(node, "broadcast");
+  const mine = { node: node.name, time: performance.now() };
+  asked = mine;
+  if (!(await act(node, "broadcast"))) return;
+  setTimeout(() => {
+    if (asked === mine) begin(node.name, 0, mine.time);
+  }, hearWithin);
+}
+
+function begin(node, number, sent) {
+  asked = null;
+  last = { node, number, sent, took: 0, reached: new Map(), clients: 0 };
+  setTimeout(report, hearWithin, last);
 }
 
 // heard is called for each session that gets a broadcast.
 export function heard(session, { node, number }) {
   const now = performance.now();
-  if (last?.node !== node || last.number !== number) {
-    const sent = asked?.node === node ? asked.time : now;
-    asked = null;
-    last = { node, number, sent, took: 0, reached: new Set() };
-    setTimeout(report, 500, last);
-  }
-  last.reached.add(session);
+  if (last?.node !== node || last.number !== number) begin(node, number, asked?.node === node ? asked.time : now);
+  last.reached.set(session, session.node);
   last.took = now - last.sent;
   flash(session, node);
 }
@@ -50,17 +58,17 @@ function flash(session, sender) {
 
 // report writes the log's line when all have had the time to get it.
 function report(news) {
-  log(news === last ? tone() : "note", `broadcast ${news.number} of node ${news.node} reached ${news.reached.size} clients`);
+  log(news === last ? tone() : "note", `broadcast of node ${news.node} reached ${news.reached.size} clients`);
 }
 
 function tone() {
-  return adapter.redis ? "good" : "note";
+  return adapter.redis && last.reached.size === last.clients ? "good" : "note";
 }
 
 export function drawNews(sessions) {
-  const up = sessions.filter((session) => session.state === "up");
+  if (last) last.clients ||= sessions.filter((session) => session.state === "up").length;
   setData(line, { tone: last ? tone() : "", reached: last?.reached.size ?? 0 });
-  setText(line, last ? result(up) : hint());
+  setText(line, last ? result() : hint());
 }
 
 function hint() {
@@ -69,10 +77,10 @@ function hint() {
     : "Press “Broadcast”: without an adapter between the nodes, a message reaches only the clients of the node that sent it. Start the demo with REDIS=1 to see it reach all.";
 }
 
-function result(up) {
-  const { node, number, took, reached } = last;
-  const count = `Broadcast ${number} of node ${node} reached ${reached.size} of ${up.length} clients`;
+function result() {
+  const { node, took, reached, clients } = last;
+  const count = `The broadcast of node ${node} reached ${reached.size} of ${clients} clients`;
   if (!adapter.redis) return `${count}, those of node ${node} only: there is no adapter between the nodes. REDIS=1 starts one.`;
-  const on = new Set([...reached].map((session) => session.node)).size;
+  const on = new Set(reached.values()).size;
   return `${count}, on ${on} of ${nodes.length} nodes, through the Redis adapter, in ${Math.max(Math.round(took), 1)} ms.`;
 }

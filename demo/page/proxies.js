@@ -37,7 +37,7 @@ export function via(session) {
 }
 
 export function viaTitle() {
-  return `Via proxy ${proxies.map(({ name }) => name).join(" · ")}`;
+  return `Via proxy 1 ${proxies.length > 2 ? "–" : "·"} ${proxies.length}`;
 }
 
 export function drawProxies() {
