@@ -86,10 +86,10 @@ test-real: deps build bin/traefik bin/goserver bin/validator bin/gotestsum bin/x
 	@$(AS_XCADDY) bin/gotestsum --format testname -- -p 1 -parallel $$(($$(nproc) + 1)) -count=1 -timeout 45m $(REAL)
 
 .PHONY: soak
-soak: deps build bin/traefik ## Hold SOAK_SESSIONS real sessions (default 1000) on each proxy for SOAK_MINUTES (default 5)
+soak: deps build bin/traefik ## Hold SOAK_SESSIONS real sessions (default 1000) on each proxy for SOAK_MINUTES (default 5), and restart all nodes under as many
 	@echo "==> Soaking each proxy with $(SOAK_SESSIONS) sessions for $(SOAK_MINUTES) minutes"
 	@SOAK_SESSIONS=$(SOAK_SESSIONS) SOAK_MINUTES=$(SOAK_MINUTES) $(AS_XCADDY) \
-		go test -run HoldsManySessionsForLong -count=1 -v -timeout $$(($(SOAK_MINUTES) * 3 + 10))m ./e2e
+		go test -run 'HoldsManySessionsForLong|ReconnectsAllClients' -count=1 -v -timeout $$(($(SOAK_MINUTES) * 3 + 10))m ./e2e
 
 .PHONY: flood
 flood: deps build bin/traefik ## Flood each proxy with waves of FLOOD_TAGGED (default 30000) and FLOOD_LEARNED (default 10000) handshakes
@@ -101,7 +101,7 @@ flood: deps build bin/traefik ## Flood each proxy with waves of FLOOD_TAGGED (de
 reloads: deps build bin/traefik ## Replace the configuration of each proxy RELOADS times (default 30) under clients
 	@echo "==> Replacing the configuration of each proxy $(RELOADS) times"
 	@RELOADS=$(RELOADS) $(AS_XCADDY) \
-		go test -run 'SessionsThroughReloads' -count=1 -v -timeout $$(($(RELOADS) / 5 + 15))m ./e2e
+		go test -run 'ThroughReloads|ThroughConfigs|ThroughPatches' -count=1 -v -timeout $$(($(RELOADS) / 5 + 15))m ./e2e
 
 .PHONY: lint
 lint: bin/golangci-lint ## Check the code, its format, and every go.mod

@@ -33,7 +33,7 @@ func TestTraefiksStickyCookieNeedsThirdPartyCookies(t *testing.T) {
 // site whose pages connect.
 func TestAPartitionedCookieHoldsSessionsOfAPageOfAnotherSite(t *testing.T) {
 	t.Parallel()
-	b := testbed.StartBrowser(t, testbed.BrowserOptions{Flags: []string{testbed.NoQUIC}})
+	b := testbed.SharedBrowser(t, false)
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--cors")
 	for _, partitioned := range []bool{true, false} {
 		t.Run(fmt.Sprintf("partitioned %t", partitioned), func(t *testing.T) {
@@ -54,7 +54,7 @@ func TestAPartitionedCookieHoldsSessionsOfAPageOfAnotherSite(t *testing.T) {
 // testSessionsHoldAcrossSites has a browser block the cookies of other sites.
 func testSessionsHoldAcrossSites(t *testing.T, h testbed.Proxy) {
 	t.Helper()
-	b := testbed.StartBrowser(t, testbed.BrowserOptions{Flags: []string{testbed.NoQUIC}})
+	b := testbed.SharedBrowser(t, false)
 	nodes4 := testbed.StartNodes(t, []string{"a", "b", "c"}, "--cors")
 	nodes2 := testbed.StartNodes(t, []string{"d", "e", "f"}, testbed.SocketIO2.Flags...)
 	endpoints := h.Serve(t,
@@ -128,7 +128,7 @@ func testCookieAcrossSites(t *testing.T, h testbed.Proxy) {
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--cors")
 	f := h.Serve(t, testbed.Site{Upstreams: testbed.Addresses(nodes), HTTPS: true})[0]
 	for _, thirdPartyCookies := range []bool{true, false} {
-		b := testbed.StartBrowser(t, testbed.BrowserOptions{ThirdPartyCookies: thirdPartyCookies, Flags: []string{testbed.NoQUIC}})
+		b := testbed.SharedBrowser(t, thirdPartyCookies)
 		for _, credentials := range []bool{true, false} {
 			t.Run(fmt.Sprintf("third-party cookies %t, credentials %t", thirdPartyCookies, credentials), func(t *testing.T) {
 				holds := thirdPartyCookies && credentials

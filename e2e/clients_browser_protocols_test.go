@@ -13,10 +13,12 @@ import (
 // WebSockets on that connection, with CONNECT (RFC 8441). Go offers it with a
 // GODEBUG setting.
 func TestCaddyHoldsSessionsOfABrowserWithWebSocketsOverHTTP2(t *testing.T) {
-	t.Setenv("GODEBUG", "http2xconnect=1")
+	t.Parallel()
 	access := filepath.Join(t.TempDir(), "access.log")
-	b := testbed.StartBrowser(t, testbed.BrowserOptions{Flags: []string{testbed.NoQUIC}})
-	f := testbed.CaddyLogging(access).Serve(t, testbed.Site{Upstreams: testbed.Addresses(testbed.StartNodes(t, []string{"a", "b", "c"})), HTTPS: true})[0]
+	b := testbed.SharedBrowser(t, false)
+	h := testbed.CaddyLogging(access)
+	h.Env = []string{"GODEBUG=http2xconnect=1"}
+	f := h.Serve(t, testbed.Site{Upstreams: testbed.Addresses(testbed.StartNodes(t, []string{"a", "b", "c"})), HTTPS: true})[0]
 	cases := []struct {
 		name       string
 		build      testbed.ClientBuild

@@ -47,7 +47,7 @@ var browserCases = []struct {
 // connects to.
 func testBrowserSessionsHold(t *testing.T, h testbed.Proxy) {
 	t.Helper()
-	b := testbed.StartBrowser(t, testbed.BrowserOptions{Flags: []string{testbed.NoQUIC}})
+	b := testbed.SharedBrowser(t, false)
 	endpoints := h.Serve(t,
 		testbed.Plain.SiteOf(testbed.StartNodes(t, []string{"a", "b", "c"})),
 		testbed.Plain.SiteOf(testbed.StartNodes(t, []string{"d", "e", "f"}, testbed.SocketIO2.Flags...)),
@@ -86,7 +86,7 @@ func TestTraefikHoldsSessionsOfABrowserBehindCompression(t *testing.T) {
 // replies, unlike those in Node.js, where the nodes or the proxy compress.
 func testCompressedBrowserSessionsHold(t *testing.T, h testbed.Proxy) {
 	t.Helper()
-	b := testbed.StartBrowser(t, testbed.BrowserOptions{Flags: []string{testbed.NoQUIC}})
+	b := testbed.SharedBrowser(t, false)
 	for _, s := range variants {
 		if !s.Compresses() {
 			continue

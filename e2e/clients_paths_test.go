@@ -26,14 +26,9 @@ func TestCaddyHoldsSessionsBesideOtherHandlersOfTheSite(t *testing.T) {
 		return "socketio /socket.io/* " + upstreams + "\nreverse_proxy /api/* " + mirror + "\nroot " + files + "\nfile_server"
 	}}.Serve(t, testbed.Site{Upstreams: testbed.Addresses(nodes)})[0]
 
-	const each = 20
-	var active testbed.ClientGroups
-	for _, transport := range testbed.Transports {
-		active = append(active, testbed.Clients{
-			URL: f.URL, Count: each, Transports: transport, Messages: 2, MaxBytes: 2000, Mode: testbed.Continuous, Pause: 250,
-		}.Start(t))
-	}
-	active.RequireReady(t)
+	active := testbed.StartClients(t, testbed.Clients{
+		URL: f.URL, Count: 60, TransportsInTurn: testbed.Transports, Messages: 2, MaxBytes: 2000, Mode: testbed.Continuous, Pause: 250,
+	})
 	e := testbed.NewEngine(t, f)
 	e.HandshakeBound(t)
 	node := e.Connect(t)

@@ -32,7 +32,7 @@ func testStateRecovered(t *testing.T, h testbed.Proxy) {
 	t.Helper()
 	for _, transports := range [][]string{{"polling"}, {"websocket"}} {
 		t.Run(transports[0], func(t *testing.T) {
-			nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--recovery")
+			nodes := testbed.StartKillableNodes(t, []string{"a", "b", "c"}, "--recovery")
 			f := h.Serve(t, testbed.Site{Upstreams: testbed.Addresses(nodes)})[0]
 			clients := startRecoveringClients(t, f, transports)
 

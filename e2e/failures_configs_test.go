@@ -16,6 +16,7 @@ import (
 // A config that cannot start is rolled back: no session is lost, the config
 // before it goes on serving, and the next one that can start replaces it.
 func TestCaddyHoldsSessionsThroughConfigsThatFail(t *testing.T) {
+	t.Parallel()
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"})
 	generation := 0
 	c := testbed.WithGeneration(testbed.CaddyShorthand, &generation).ExpectingErrors("loading config: loading new config: ")
@@ -23,7 +24,7 @@ func TestCaddyHoldsSessionsThroughConfigsThatFail(t *testing.T) {
 	endpoints, block := c.Sites(t, s)
 	f := endpoints[0]
 	running := c.Start(t, block, f)
-	active := startClientsForReloads(t, f, testbed.Plain, 50, 25)
+	active := startClientsForReloads(t, f, testbed.Plain, 75)
 
 	// Caddy cannot listen where another program does.
 	port := ":" + f.Port()
@@ -71,13 +72,14 @@ func TestCaddyHoldsSessionsThroughConfigsThatFail(t *testing.T) {
 // When one route is replaced through the admin API, Caddy loads the whole config
 // again.
 func TestCaddyHoldsSessionsThroughPatchesOfARoute(t *testing.T) {
+	t.Parallel()
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"})
 	generation := 0
 	c := testbed.WithGeneration(testbed.CaddyShorthand, &generation)
 	endpoints, block := c.Sites(t, testbed.Site{Upstreams: testbed.Addresses(nodes[:2])})
 	f := endpoints[0]
 	running := testbed.StartCaddy(t, block, f)
-	active := startClientsForReloads(t, f, testbed.Plain, 50, 25)
+	active := startClientsForReloads(t, f, testbed.Plain, 75)
 
 	const path = "/config/apps/http/servers/srv0/routes/0"
 	patch := func(old, with string) {

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -25,30 +24,26 @@ func TestCaddyHasNoDataRace(t *testing.T) {
 	f := endpoints[0]
 	running := c.Start(t, block, f)
 
-	talk := func(client int, reconnect bool) (active testbed.ClientGroups) {
-		for _, transport := range testbed.Transports {
-			active = append(active, testbed.Clients{
-				URL: f.URL, Count: 10, Version: client, Transports: transport, Messages: 2, MaxBytes: 2000,
-				Mode: testbed.Continuous, Pause: 100, Reconnect: reconnect, CookieJar: true, WantSetCookies: 10,
-			}.Start(t))
-		}
-		return active
+	talk := func(client int, reconnect bool) *testbed.RunningClients {
+		return testbed.Clients{
+			URL: f.URL, Count: 30, Version: client, TransportsInTurn: testbed.Transports, Messages: 2, MaxBytes: 2000,
+			Mode: testbed.Continuous, Pause: 100, Reconnect: reconnect, CookieJar: true, WantSetCookies: 30,
+		}.Start(t)
 	}
 	// The client of Socket.IO 2 fails when its node dies between the parts of a
 	// message: its parser still expects them on the next connection.
 	active, learned := talk(4, true), talk(2, false)
-	for _, r := range slices.Concat(active, learned) {
-		r.RequireReady(t)
-	}
+	active.RequireReady(t)
+	learned.RequireReady(t)
 	testbed.EverySecond(reloads, func(n int) {
 		generation = n
 		running.Load(t, c.SiteBlock(f, s))
 	})
 	testbed.RequireGenerationReplaced(t, f, reloads)
-	learned.FinishHeld(t)
-	testbed.RequireSessionsClosed(t, nodes, active.Count())
+	learned.Finish(t).AssertHeld(t)
+	testbed.RequireSessionsClosed(t, nodes, active.Clients.Count)
 	nodes[0].Kill()
-	testbed.RequireSessions(t, nodes[1:], active.Count())
+	testbed.RequireActive(t, nodes[1:], active.Clients.Count)
 
 	o := active.Finish(t)
 	o.AssertOnlyLostOn(t, "a")

@@ -16,6 +16,7 @@ import (
 // The site is served over HTTPS as Caddy does by default: over HTTP/1.1, HTTP/2
 // and HTTP/3, beside a server on the HTTP port that redirects to it.
 func TestCaddyHoldsSessionsOverHTTPSAndHTTP3ThroughReloads(t *testing.T) {
+	t.Parallel()
 	access := filepath.Join(t.TempDir(), "access.log")
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"})
 	admin, plainly, f := testbed.FreeAddress(t), testbed.Endpoint{URL: "http://" + testbed.FreeAddress(t)}, testbed.Endpoint{URL: "https://" + testbed.FreeAddress(t)}
@@ -49,14 +50,14 @@ func TestCaddyHoldsSessionsOverHTTPSAndHTTP3ThroughReloads(t *testing.T) {
 	requireRedirectAndHTTP3()
 
 	// The browser speaks only HTTP/3, and goes on polling through the reloads.
-	active := startClientsForReloads(t, f, testbed.Plain, 50, 25)
+	active := startClientsForReloads(t, f, testbed.Plain, 75)
 	c3 := testbed.PageClients(f, testbed.SocketIO4Build, "polling")
-	c3.Messages = 40
+	c3.Messages = 24
 	browser := testbed.StartBrowser(t, testbed.BrowserOptions{Flags: f.ForceHTTP3(t)}).Start(t, c3)
 	seen := 0
 	for {
 		testbed.RequireEventually(t, "the browser polls", func() bool {
-			return len(browser.Lines) > 0 || len(testbed.LinesWith(t, access, `"proto":"HTTP/3.0"`)) >= seen+100
+			return len(browser.Lines) > 0 || len(testbed.LinesWith(t, access, `"proto":"HTTP/3.0"`)) >= seen+50
 		})
 		if len(browser.Lines) > 0 {
 			break

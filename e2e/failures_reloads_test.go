@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -10,31 +11,38 @@ import (
 )
 
 // reloadsVariable names the environment variable with the number of reloads, which
-// make reloads sets. By default there are few.
+// make reloads sets. By default there are few, and half of the clients.
 const reloadsVariable = "RELOADS"
 
 // reloadCase is a case in which the configuration of a proxy is replaced every
-// second: clients that poll, which open a connection for each poll and each message,
-// and clients with WebSockets.
+// second.
 type reloadCase struct {
-	name             string
-	sid              string // the option. Default: auto
-	variant          testbed.Variant
-	part             int // the number of reloads is divided by this
-	polling, sockets int // clients
+	name    string
+	sid     string // the option. Default: auto
+	variant testbed.Variant
+	part    int // the number of reloads is divided by this
+	clients int
 }
 
 var reloadCases = []reloadCase{
-	{name: "of Socket.IO 4", variant: testbed.Plain, part: 1, polling: 200, sockets: 100},
-	{name: "of Socket.IO 4 over HTTPS", variant: testbed.Variant{HTTPS: true}, part: 6, polling: 50, sockets: 25},
-	{name: "of Socket.IO 4 that are learned", sid: "learn", variant: testbed.Plain, part: 6, polling: 50, sockets: 25},
-	{name: "of Socket.IO 2, which are learned", variant: testbed.SocketIO2, part: 6, polling: 50, sockets: 25},
+	{name: "of Socket.IO 4", variant: testbed.Plain, part: 1, clients: 300},
+	{name: "of Socket.IO 4 over HTTPS", variant: testbed.Variant{HTTPS: true}, part: 6, clients: 75},
+	{name: "of Socket.IO 4 that are learned", sid: "learn", variant: testbed.Plain, part: 6, clients: 75},
+	{name: "of Socket.IO 2, which are learned", variant: testbed.SocketIO2, part: 6, clients: 75},
 }
 
 // partOfReloads returns how many reloads a case has.
 func partOfReloads(t *testing.T, part int) int {
 	t.Helper()
-	return max(3, testbed.FromEnvironment(t, reloadsVariable, 6)/part)
+	return max(2, testbed.FromEnvironment(t, reloadsVariable, 4)/part)
+}
+
+// partOfClients returns how many of these clients there are.
+func partOfClients(clients int) int {
+	if os.Getenv(reloadsVariable) == "" {
+		return clients / 2
+	}
+	return clients
 }
 
 // run has the clients send messages while the configuration is replaced, and checks
@@ -42,7 +50,7 @@ func partOfReloads(t *testing.T, part int) int {
 // generation.
 func (r reloadCase) run(t *testing.T, f testbed.Endpoint, load func(generation int)) {
 	t.Helper()
-	running := startClientsForReloads(t, f, r.variant, r.polling, r.sockets)
+	running := startClientsForReloads(t, f, r.variant, r.clients)
 	reloads := partOfReloads(t, r.part)
 	testbed.EverySecond(reloads, func(n int) {
 		load(n)
@@ -53,19 +61,20 @@ func (r reloadCase) run(t *testing.T, f testbed.Endpoint, load func(generation i
 }
 
 // startClientsForReloads starts clients that send messages while a config is
-// replaced: some that poll, which open a connection for each request, and some with
-// WebSockets.
-func startClientsForReloads(t *testing.T, f testbed.Endpoint, v testbed.Variant, polling, sockets int) testbed.ClientGroups {
+// replaced: two of three poll, which open a connection for each request, and one has
+// a WebSocket.
+func startClientsForReloads(t *testing.T, f testbed.Endpoint, v testbed.Variant, clients int) testbed.ClientGroups {
 	t.Helper()
-	c := testbed.Clients{URL: f.URL, Version: v.Version, Messages: 2, MaxBytes: 2000, Mode: testbed.Continuous, Pause: 500}
-	polls, webSockets := c, c
-	polls.Transports, polls.Count = []string{"polling"}, polling
-	webSockets.Transports, webSockets.Count = []string{"websocket"}, sockets
-	webSockets.WantSetCookies = f.CookiesFor(sockets, webSockets.Transports)
-	return testbed.StartClients(t, polls, webSockets)
+	sockets := partOfClients(clients) / 3
+	return testbed.StartClients(t, testbed.Clients{
+		URL: f.URL, Version: v.Version, Count: 3 * sockets, Messages: 2, MaxBytes: 2000, Mode: testbed.Continuous, Pause: 500,
+		TransportsInTurn: [][]string{{"polling"}, {"websocket"}, {"polling"}},
+		WantSetCookies:   f.CookiesFor(sockets, []string{"websocket"}),
+	})
 }
 
 func TestCaddyHoldsSessionsThroughReloads(t *testing.T) {
+	t.Parallel()
 	for _, r := range reloadCases {
 		t.Run(r.name, func(t *testing.T) {
 			nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, r.variant.Flags...)
@@ -87,6 +96,7 @@ func TestCaddyHoldsSessionsThroughReloads(t *testing.T) {
 
 // Traefik creates the plugin again for each configuration.
 func TestTraefikHoldsSessionsThroughReloads(t *testing.T) {
+	t.Parallel()
 	for _, r := range reloadCases {
 		t.Run(r.name, func(t *testing.T) {
 			nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, r.variant.Flags...)
@@ -107,6 +117,7 @@ func TestTraefikHoldsSessionsThroughReloads(t *testing.T) {
 // the handover, loses sessions. There is one node, so that nothing has to keep
 // sessions on theirs.
 func TestCaddyWithoutThisModuleLosesSessionsThroughReloads(t *testing.T) {
+	t.Parallel()
 	t.Run("with the handler", func(t *testing.T) {
 		o := reloadsWithOneNode(t, "affinity\n")
 		o.AssertHeld(t)
@@ -136,9 +147,9 @@ func reloadsWithOneNode(t *testing.T, handler string) testbed.Result {
 	f := endpoints[0]
 	running := testbed.StartCaddy(t, block, f)
 	clients := testbed.StartClients(t, testbed.Clients{
-		URL: f.URL, Count: 200, Transports: []string{"polling"}, Messages: 2, MaxBytes: 2000, Mode: testbed.Continuous, Pause: 500,
+		URL: f.URL, Count: partOfClients(200), Transports: []string{"polling"}, Messages: 2, MaxBytes: 2000, Mode: testbed.Continuous, Pause: 500,
 	})
-	testbed.EverySecond(partOfReloads(t, 3), func(n int) {
+	testbed.EverySecond(max(3, partOfReloads(t, 3)), func(n int) {
 		generation = n
 		running.Load(t, c.SiteBlock(f, s))
 		testbed.RequireGenerationServed(t, f, n)
@@ -148,6 +159,7 @@ func reloadsWithOneNode(t *testing.T, handler string) testbed.Result {
 
 // Polls that wait at a node while the config is replaced are answered afterwards.
 func TestCaddyAnswersWaitingPollsThroughReloads(t *testing.T) {
+	t.Parallel()
 	const clients, reloads = 20, 5
 	// Without pings, as clients send a new poll after each.
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--ping-interval", "600000")

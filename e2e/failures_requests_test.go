@@ -19,6 +19,7 @@ import (
 // paths without regard to case, and Engine.IO does not: it closes the
 // connection of an upgrade at another path after a second.
 func TestCaddyDoesNotCoolDownANodeThatDropsARequest(t *testing.T) {
+	t.Parallel()
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--trace")
 	f := testbed.CaddyWith("secret sesame").ExpectingErrors(testbed.BadGateway).Serve(t, testbed.Site{Upstreams: testbed.Addresses(nodes)})[0]
 	tags := testbed.TagsByNode(t, f, nodes)
@@ -33,6 +34,7 @@ func TestCaddyDoesNotCoolDownANodeThatDropsARequest(t *testing.T) {
 // TestCaddyDoesNotCoolDownANodeThatRepliesWithAnError has a client get replies
 // of two of three nodes that the site's config replaces by errors, or retries.
 func TestCaddyDoesNotCoolDownANodeThatRepliesWithAnError(t *testing.T) {
+	t.Parallel()
 	for name, lines := range map[string]string{
 		"that an error page replaces": "@refused status 400\nhandle_response @refused {\nerror 404\n}",
 		"that are tried again":        "lb_retry_match `{http.reverse_proxy.status_code} == 400`",
@@ -55,6 +57,7 @@ func TestCaddyDoesNotCoolDownANodeThatRepliesWithAnError(t *testing.T) {
 // TestCaddyKeepsTheWeightsOfTheFallback has the first of three nodes dead, and
 // the second with the weight 0, which is how people drain a node.
 func TestCaddyKeepsTheWeightsOfTheFallback(t *testing.T) {
+	t.Parallel()
 	nodes := testbed.StartNodes(t, []string{"b", "c"}, "--trace")
 	f := testbed.CaddyWith("fallback weighted_round_robin 1 0 1").Serve(t, testbed.Site{Upstreams: append([]string{testbed.FreeAddress(t)}, testbed.Addresses(nodes)...)})[0]
 	assert.Equal(t, map[string]int{"c": 60}, testbed.OpenSessions(t, f, 60))
@@ -63,6 +66,7 @@ func TestCaddyKeepsTheWeightsOfTheFallback(t *testing.T) {
 // TestCaddySetsTheCookieOfTheFallbackOnce has two of three nodes dead, so that
 // Caddy asks the fallback policy several times for one session.
 func TestCaddySetsTheCookieOfTheFallbackOnce(t *testing.T) {
+	t.Parallel()
 	nodes := testbed.StartNodes(t, []string{"a"}, "--trace")
 	f := testbed.CaddyWith("fallback cookie lb", "lb_retries 20").Serve(t,
 		testbed.Site{Upstreams: []string{testbed.FreeAddress(t), testbed.FreeAddress(t), nodes[0].Addr}})[0]
@@ -98,7 +102,7 @@ func TestCaddyDoesNotRetryARequestThatCrashesANode(t *testing.T) {
 	t.Parallel()
 	for name, used := range map[string]bool{"over new connections": false, "over connections that were used": true} {
 		t.Run(name, func(t *testing.T) {
-			nodes := testbed.StartNodes(t, []string{"a", "b", "c", "d", "e"}, "--crash", "--trace")
+			nodes := testbed.StartKillableNodes(t, []string{"a", "b", "c", "d", "e"}, "--crash", "--trace")
 			f := testbed.CaddyShorthand.ExpectingErrors(testbed.BadGateway).Serve(t, testbed.Site{Upstreams: testbed.Addresses(nodes)})[0]
 			if used {
 				testbed.OpenSessions(t, f, 2*len(nodes))
@@ -120,7 +124,7 @@ func TestCaddyDoesNotRetryARequestThatCrashesANode(t *testing.T) {
 func TestCaddyDialsAVanishedPinnedNodeOnce(t *testing.T) {
 	t.Parallel()
 	const transport = "transport http {\nkeepalive off\ndial_timeout 1s\n}"
-	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--trace")
+	nodes := testbed.StartKillableNodes(t, []string{"a", "b", "c"}, "--trace")
 	s := testbed.Site{Upstreams: testbed.Addresses(nodes)}
 	f := testbed.CaddyWith(transport).Serve(t, s)[0]
 	single := testbed.CaddyWith(transport, "lb_retries 0", "cool_down off").ExpectingErrors(testbed.BadGateway).Serve(t, testbed.Site{Upstreams: testbed.Addresses(nodes[:1])})[0]

@@ -67,23 +67,20 @@ func TestCaddyHoldsTaggedSessionsThroughARestart(t *testing.T) {
 
 // Clients give up their session when a request is refused, as happens while
 // nothing listens. All of them reconnect. Before it exits, Caddy waits for the
-// polls that wait at the nodes, which a ping ends here after a second.
+// polls that wait at the nodes, which a ping ends here after a second. A client whose
+// upgrade is cut off may notice by its ping timeout only.
 func TestCaddyReconnectsClientsAfterARestart(t *testing.T) {
 	t.Parallel()
-	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--ping-interval", "1000")
+	nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--ping-interval", "1000", "--ping-timeout", "10000")
 	endpoints, block := testbed.CaddyShorthand.Sites(t, testbed.Site{Upstreams: testbed.Addresses(nodes)})
 	first := testbed.StartCaddy(t, block, endpoints...)
-	var active testbed.ClientGroups
-	for _, transport := range testbed.Transports {
-		active = append(active, testbed.Clients{
-			URL: endpoints[0].URL, Count: 30, Transports: transport, Messages: 2, MaxBytes: 2000, Mode: testbed.Continuous, Pause: 250, Reconnect: true,
-		}.Start(t))
-	}
-	active.RequireReady(t)
+	active := testbed.StartClients(t, testbed.Clients{
+		URL: endpoints[0].URL, Count: 90, TransportsInTurn: testbed.Transports, Messages: 2, MaxBytes: 2000, Mode: testbed.Continuous, Pause: 250, Reconnect: true,
+	})
 
 	first.Terminate(t, syscall.SIGTERM)
 	testbed.StartCaddyBesideAnother(t, block)
-	testbed.RequireSessions(t, nodes, active.Count())
+	testbed.RequireActive(t, nodes, active.Count())
 	o := active.Finish(t)
 	assert.Equal(t, o.Clients, o.Connected)
 	assert.Len(t, o.ReopenedAfter, o.Disconnects, "sessions reopened")

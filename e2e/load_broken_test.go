@@ -18,10 +18,12 @@ import (
 )
 
 func TestCaddyWithstandsBrokenHandshakes(t *testing.T) {
+	t.Parallel()
 	testBrokenHandshakes(t, testbed.CaddyShorthand.ExpectingErrors(testbed.BadGateway))
 }
 
 func TestTraefikWithstandsBrokenHandshakes(t *testing.T) {
+	t.Parallel()
 	testBrokenHandshakes(t, testbed.TraefikWithDebugAddress(t, nil))
 }
 

@@ -20,10 +20,12 @@ import (
 const endlessSize = 1 << 30
 
 func TestCaddyStreamsAnEndlessHandshake(t *testing.T) {
+	t.Parallel()
 	testEndlessHandshakes(t, testbed.CaddyShorthand)
 }
 
 func TestTraefikStreamsAnEndlessHandshake(t *testing.T) {
+	t.Parallel()
 	testEndlessHandshakes(t, testbed.TraefikPlugin)
 }
 

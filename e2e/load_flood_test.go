@@ -27,6 +27,7 @@ const (
 const shortLived = "short"
 
 func TestCaddyWithstandsAFloodOfHandshakes(t *testing.T) {
+	t.Parallel()
 	t.Run("with room for few sessions", func(t *testing.T) {
 		h := caddyForFlood()
 		h.GlobalOptions = fmt.Sprintf("affinity {\nmax_sessions %d\n}", fewSessions)
@@ -43,8 +44,8 @@ func TestCaddyWithstandsAFloodOfHandshakes(t *testing.T) {
 func testFloodOfMany(t *testing.T, h testbed.Proxy, like testbed.Variant, warning string) {
 	t.Helper()
 	s := testbed.StartAttack(t, h, like, startFlooded(t))
-	floodInWaves(t, s, "4", "", testbed.FromEnvironment(t, floodTagged, 3000))
-	floodInWaves(t, s, "3", "", testbed.FromEnvironment(t, floodLearned, 2500))
+	floodInWaves(t, s, "4", "", testbed.FromEnvironment(t, floodTagged, 1000))
+	floodInWaves(t, s, "3", "", testbed.FromEnvironment(t, floodLearned, 1000))
 	assertLearned(t, s, s.Handshakes(t, "3", "", 1000), fewSessions)
 	s.AssertBystandersUnharmed(t)
 	assert.Positive(t, strings.Count(s.Program.Output.String(), warning), "warnings %q in the log", warning)
@@ -55,7 +56,7 @@ func testFloodOfMany(t *testing.T, h testbed.Proxy, like testbed.Variant, warnin
 func testFloodOfAll(t *testing.T, h testbed.Proxy, warning string) {
 	t.Helper()
 	s := testbed.StartAttack(t, h, testbed.SocketIO2, startFlooded(t))
-	floodInWaves(t, s, "3", shortLived, testbed.FromEnvironment(t, floodLearned, 2500))
+	floodInWaves(t, s, "3", shortLived, testbed.FromEnvironment(t, floodLearned, 1000))
 	assertLearned(t, s, s.Handshakes(t, "3", "", 1000), core.DefaultMaxSessions)
 	s.AssertBystandersUnharmed(t)
 	assert.Zero(t, strings.Count(s.Program.Output.String(), warning), "warnings %q in the log", warning)
@@ -69,14 +70,15 @@ func caddyForFlood() testbed.Caddy {
 }
 
 func TestTraefikWithstandsAFloodOfHandshakes(t *testing.T) {
+	t.Parallel()
 	t.Run("with room for few sessions", func(t *testing.T) {
 		h := testbed.TraefikWithDebugAddress(t, object{"maxSessions": fewSessions})
-		h.ExpectedErrors = []string{"raise maxSessions"}
+		h.ExpectedErrors = []string{"increase maxSessions"}
 		// The sessions of the other site are tagged, as all sites share one table.
-		testFloodOfMany(t, h, testbed.Plain, "raise maxSessions")
+		testFloodOfMany(t, h, testbed.Plain, "increase maxSessions")
 	})
 	t.Run("with room for all sessions", func(t *testing.T) {
-		testFloodOfAll(t, testbed.TraefikWithDebugAddress(t, nil), "raise maxSessions")
+		testFloodOfAll(t, testbed.TraefikWithDebugAddress(t, nil), "increase maxSessions")
 	})
 }
 
@@ -87,25 +89,17 @@ func floodInWaves(t *testing.T, s *testbed.Attack, version, lifetime string, han
 	t.Helper()
 	s.Handshakes(t, version, lifetime, handshakes)
 	s.Handshakes(t, version, lifetime, handshakes)
-	requireNoConnections(t)
 	heap, had := s.SettledHeap(t), s.Memory(t)
 	s.Handshakes(t, version, lifetime, handshakes)
 	const each = longSID / 2
 	more := 0
 	testbed.RequireEventually(t, fmt.Sprintf("the last of %d handshakes are forgotten", handshakes), func() bool {
-		more = s.Heap(t) - heap
+		more = s.SettledHeap(t) - heap
 		return more < each*handshakes
 	})
 	has := s.Memory(t)
 	t.Logf("%s: EIO=%s: %s after two waves, %s after three; %d KiB more of heap", t.Name(), version, had, has, more>>10)
 	assert.Less(t, has.Peak, had.Peak+had.Peak/2, "memory after one more wave")
-}
-
-// requireNoConnections waits until the proxy has closed its connections to the
-// fake nodes, each of which has buffers.
-func requireNoConnections(t *testing.T) {
-	t.Helper()
-	testbed.RequireEventually(t, "the proxy has no connection to the fake nodes", func() bool { return testbed.FakeConnections.Load() == 0 })
 }
 
 // assertLearned checks that the proxy has learned as many of these sessions as

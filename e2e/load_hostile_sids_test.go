@@ -14,10 +14,12 @@ import (
 )
 
 func TestCaddyWithstandsHostileSessionIDs(t *testing.T) {
+	t.Parallel()
 	testHostileSids(t, testbed.CaddySettingCookie("cookie"), 16<<10)
 }
 
 func TestTraefikWithstandsHostileSessionIDs(t *testing.T) {
+	t.Parallel()
 	testHostileSids(t, testbed.TraefikWithDebugAddress(t, object{"exposeCookie": true}), 1<<20)
 }
 

@@ -17,10 +17,12 @@ import (
 )
 
 func TestCaddyDoesNotBlameANodeWhenClientsLeave(t *testing.T) {
+	t.Parallel()
 	testClientsLeave(t, testbed.CaddyShorthand)
 }
 
 func TestTraefikDoesNotBlameANodeWhenClientsLeave(t *testing.T) {
+	t.Parallel()
 	testClientsLeave(t, testbed.TraefikPlugin)
 }
 

@@ -18,10 +18,12 @@ const (
 )
 
 func TestCaddyHoldsManySessionsForLong(t *testing.T) {
+	t.Parallel()
 	testSoak(t, testbed.CaddyShorthand)
 }
 
 func TestTraefikHoldsManySessionsForLong(t *testing.T) {
+	t.Parallel()
 	testSoak(t, testbed.TraefikWithDebugAddress(t, nil))
 }
 
@@ -36,33 +38,19 @@ func testSoak(t *testing.T, h testbed.Proxy) {
 
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c"})
 	f := h.Serve(t, testbed.Site{Upstreams: testbed.Addresses(nodes)})[0]
-	var groups testbed.ClientGroups
-	for _, part := range []struct {
-		transports []string
-		tenths     int
-	}{
-		{[]string{"polling"}, 4},
-		{[]string{"polling", "websocket"}, 3},
-		{[]string{"websocket"}, 3},
-	} {
-		clients := sessions * part.tenths / 10
-		groups = append(groups, testbed.Clients{
-			URL: f.URL, Count: clients, Transports: part.transports, Messages: 2, MaxBytes: 2000,
-			Mode: testbed.Commands, WantSetCookies: f.CookiesFor(clients, part.transports),
-		}.Start(t))
-	}
-	groups.RequireReady(t)
+	polling, upgraded, socket := testbed.Transports[0], testbed.Transports[1], testbed.Transports[2]
+	clients := testbed.Clients{
+		URL: f.URL, Count: sessions, Messages: 2, MaxBytes: 2000, Mode: testbed.Commands,
+		TransportsInTurn: [][]string{polling, upgraded, socket, polling, upgraded, socket, polling, upgraded, socket, polling},
+		WantSetCookies:   f.CookiesFor(sessions*3/10, socket),
+	}.Start(t)
+	clients.RequireReady(t)
 
 	// round has every client send a message, and records the proxy's memory.
 	var resident []int
 	round := func() {
 		start := time.Now()
-		for _, r := range groups {
-			r.Send(t, "round")
-		}
-		for _, r := range groups {
-			r.RequireDone(t, "round")
-		}
+		clients.Do(t, "round")
 		resident = append(resident, f.Memory(t).Resident)
 		if lasts > 0 {
 			time.Sleep(pace - time.Since(start))
@@ -83,6 +71,7 @@ func testSoak(t *testing.T, h testbed.Proxy) {
 	assert.Less(t, second, first+first/4, "memory in the second half")
 	assert.Less(t, moreHeap, heap/4+4*testbed.MiB, "heap")
 
-	all := groups.FinishHeld(t)
-	all.AssertBalanced(t, nodes)
+	o := clients.Finish(t)
+	o.AssertHeld(t)
+	o.AssertBalanced(t, nodes)
 }

@@ -12,11 +12,16 @@ import (
 type object = testbed.Object
 
 // TestMain builds the Caddy under test, so that go test ./e2e never tests
-// yesterday's.
+// yesterday's, and ends the browsers that tests share.
 func TestMain(m *testing.M) {
 	if err := testbed.BuildCaddy(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	os.Exit(m.Run())
+	status := m.Run()
+	if err := testbed.StopBrowsers(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		status = 1
+	}
+	os.Exit(status)
 }

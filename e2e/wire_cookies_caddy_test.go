@@ -57,7 +57,7 @@ func TestCaddySetsOneCookieAfterARetry(t *testing.T) {
 
 func TestCaddyReplacesTheCookieOfADeadNode(t *testing.T) {
 	t.Parallel()
-	nodes := testbed.StartNodes(t, []string{"a", "b"}, "--trace")
+	nodes := testbed.StartKillableNodes(t, []string{"a", "b"}, "--trace")
 	// A request on a connection that the node is closing would not be retried.
 	f := testbed.CaddyShowingReason("cookie", "fail_duration 10m", "transport http {\nkeepalive off\n}").Serve(t, testbed.Site{Upstreams: testbed.Addresses(nodes)})[0]
 	e := testbed.NewEngine(t, f)

@@ -18,7 +18,7 @@ func TestTraefikSetsNoCookieOnRepliesToEngineIO(t *testing.T) {
 	t.Parallel()
 	for _, chain := range [][]string{{testbed.PluginMiddleware}, {testbed.PluginMiddleware, testbed.RetryMiddleware}, {testbed.RetryMiddleware, testbed.PluginMiddleware}} {
 		t.Run(strings.Join(chain, " before "), func(t *testing.T) {
-			nodes := testbed.StartNodes(t, []string{"a", "b", "c"}, "--trace", "--cors")
+			nodes := testbed.StartKillableNodes(t, []string{"a", "b", "c"}, "--trace", "--cors")
 			h := testbed.Traefik{Chain: chain, HealthCheck: true}
 			f := h.Serve(t, testbed.Site{Upstreams: testbed.Addresses(nodes)})[0]
 			pageCookie(t, f) // Traefik does set it elsewhere
@@ -124,7 +124,7 @@ func TestTraefikIgnoresTheCookieOfAHandshake(t *testing.T) {
 // one too until its health check fails.
 func TestTraefikAvoidsTheServerOfAnExposedCookieOnceItsHealthCheckFails(t *testing.T) {
 	t.Parallel()
-	nodes := testbed.StartNodes(t, []string{"a", "b"}, "--trace")
+	nodes := testbed.StartKillableNodes(t, []string{"a", "b"}, "--trace")
 	h := testbed.TraefikWith(object{"exposeCookie": true})
 	h.HealthCheck = true
 	f := h.Serve(t, testbed.Site{Upstreams: testbed.Addresses(nodes)})[0]

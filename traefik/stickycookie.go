@@ -52,12 +52,12 @@ func isPinned(a *Affinity, handshake core.Handshake) bool {
 }
 
 // learn remembers the server of a session. If the table is full, it logs the first
-// evicted session, the tenth, the hundredth and so on.
+// session dropped, the tenth, the hundredth and so on.
 func learn(a *Affinity, handshake core.Handshake, tag string) {
 	tag = strings.Clone(tag) // it is a part of the whole Set-Cookie line
-	if evicted, full := a.sessions.Learn(handshake, tag); full && core.IsPowerOfTen(evicted) {
-		logf(a, "evicted a learned Socket.IO session before its expiry, because the table is full; its client must reconnect; "+
-			"raise maxSessions (evicted so far: %d)", evicted)
+	if dropped, full := a.sessions.Learn(handshake, tag); full && core.IsPowerOfTen(dropped) {
+		logf(a, "dropped a learned Socket.IO session because there are too many, so its client has to reconnect; "+
+			"increase maxSessions (dropped so far: %d)", dropped)
 	}
 }
 

@@ -5,13 +5,18 @@ import (
 	"crypto/tls"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/eio-affinity/affinity/internal/testbed/local"
 )
 
 // BrowserOptions are the settings of testdata/socketio/browser.js, where they
@@ -21,18 +26,22 @@ type BrowserOptions struct {
 	Flags             []string `json:"flags"`
 }
 
-// NoQUIC is the flag of a Chromium that does not try HTTP/3.
-const NoQUIC = "--disable-quic"
-
-// Browser is a running Chromium and the program that drives it.
+// Browser is a running Chromium and the program that drives it. Its runs share
+// nothing but the program, and several tests may have some at a time.
 type Browser struct {
-	*Process
+	*local.Process
+	temp string
+
+	mu    sync.Mutex
+	runs  int                 // started
+	lines map[int]chan string // of each run that has not ended
 }
 
 // BrowserClients are the settings of clients in a page, which are described in
 // browser.js.
 type BrowserClients struct {
 	Clients
+	Run     int         `json:"run"`
 	Page    string      `json:"page"`
 	Build   ClientBuild `json:"build"`
 	Options Object      `json:"options,omitempty"`
@@ -49,8 +58,51 @@ const (
 	EngineIOBuild  ClientBuild = "engine.io"
 )
 
-// StartBrowser starts a Chromium that ends with the test.
+// The browsers that tests share, by their settings.
+var shared struct {
+	sync.Mutex
+	browsers map[bool]*Browser
+}
+
+// SharedBrowser returns a Chromium without HTTP/3, which keeps the cookies of other
+// sites or blocks them. It is started once for all tests that ask for it, and runs
+// until [StopBrowsers].
+func SharedBrowser(t *testing.T, thirdPartyCookies bool) *Browser {
+	t.Helper()
+	shared.Lock()
+	defer shared.Unlock()
+	if b := shared.browsers[thirdPartyCookies]; b != nil {
+		return b
+	}
+	b := startBrowser(t, BrowserOptions{ThirdPartyCookies: thirdPartyCookies, Flags: []string{"--disable-quic"}})
+	if shared.browsers == nil {
+		shared.browsers = map[bool]*Browser{}
+	}
+	shared.browsers[thirdPartyCookies] = b
+	return b
+}
+
+// StopBrowsers ends the browsers that tests shared, once all tests have ended.
+func StopBrowsers() error {
+	shared.Lock()
+	defer shared.Unlock()
+	var failed error
+	for _, b := range shared.browsers {
+		failed = errors.Join(failed, b.stop())
+	}
+	return failed
+}
+
+// StartBrowser starts a Chromium of its own for a test, which ends with it.
 func StartBrowser(t *testing.T, settings BrowserOptions) *Browser {
+	t.Helper()
+	b := startBrowser(t, settings)
+	t.Cleanup(func() { assert.NoError(t, b.stop()) })
+	return b
+}
+
+// startBrowser starts a Chromium that ends with this process at the latest.
+func startBrowser(t *testing.T, settings BrowserOptions) *Browser {
 	t.Helper()
 	RequireNodeModules(t)
 	RequireChromium(t)
@@ -60,10 +112,37 @@ func StartBrowser(t *testing.T, settings BrowserOptions) *Browser {
 	// puts a socket here, and the path of a socket is limited.
 	temp, err := os.MkdirTemp("", "browser-")
 	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, os.RemoveAll(temp)) })
-	b := &Browser{start(t, "browser", []string{"TMPDIR=" + temp}, "node", Path("testdata", "socketio", "browser.js"), string(written))}
-	b.EndByStdin(t) // Chromium has a process group of its own: its driver ends it
+	b := &Browser{temp: temp, lines: map[int]chan string{}}
+	b.Process, err = local.Start(local.Options{
+		Name: "browser", Env: []string{"TMPDIR=" + temp}, OnLine: b.receive,
+		Args: []string{"node", Path("testdata", "socketio", "browser.js"), string(written)},
+	})
+	require.NoError(t, err)
 	return b
+}
+
+// stop closes standard input and waits until the driver has ended its Chromium,
+// which has a process group of its own.
+func (b *Browser) stop() error {
+	_ = b.Stdin.Close()
+	var failed error
+	if _, ended := Receive(b.Exited()); !ended {
+		failed = fmt.Errorf("the browser has not ended in %s", Timeout)
+		b.Kill()
+	}
+	return errors.Join(failed, os.RemoveAll(b.temp))
+}
+
+// receive hands the result of a run to the test that waits for it.
+func (b *Browser) receive(line string) {
+	var result struct{ Run int }
+	_ = json.Unmarshal([]byte(line), &result)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if lines := b.lines[result.Run]; lines != nil {
+		lines <- line
+		delete(b.lines, result.Run)
+	}
 }
 
 // Start has the browser load the page, and does not wait for the result of the
@@ -72,9 +151,15 @@ func (b *Browser) Start(t *testing.T, c BrowserClients) *RunningClients {
 	t.Helper()
 	// Shorter than the wait for the result, so that the page reports what is late.
 	c.Timeout = (Timeout / 2).Milliseconds()
+	running := &RunningClients{Process: &Process{Process: b.Process, Lines: make(chan string, 1)}, Clients: c.Clients, since: time.Now()}
+	t.Cleanup(func() { logIfFailed(t, b.Process) })
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.runs++
+	c.Run = b.runs
+	b.lines[c.Run] = running.Lines
 	settings, err := json.Marshal(c)
 	require.NoError(t, err)
-	running := &RunningClients{Process: b.Process, Clients: c.Clients, since: time.Now()}
 	running.Send(t, string(settings))
 	return running
 }

@@ -13,6 +13,7 @@ type Caddy struct {
 	SetsCookie     bool     // a cookie to every client
 	Race           bool     // built with the race detector
 	GlobalOptions  string   // more global options
+	Env            []string // more environment variables, name=value
 	ExpectedErrors []string // parts of the error lines that its log may have
 }
 

@@ -19,6 +19,7 @@ type RunningCaddy struct {
 	*Process
 	Admin   string // host:port
 	options string // more global options
+	env     []string
 
 	ExpectedErrors []string // parts of the error lines that its log may have
 }
@@ -57,7 +58,7 @@ func (c Caddy) Start(t *testing.T, sites string, endpoints ...Endpoint) *Running
 	if c.Race {
 		binary = buildRaceCaddy(t)
 	}
-	running := &RunningCaddy{Admin: FreeAddress(t), options: c.GlobalOptions, ExpectedErrors: c.ExpectedErrors}
+	running := &RunningCaddy{Admin: FreeAddress(t), options: c.GlobalOptions, env: c.Env, ExpectedErrors: c.ExpectedErrors}
 	running.start(t, binary, running.Caddyfile(sites), endpoints...)
 	return running
 }
@@ -69,7 +70,7 @@ func (c *RunningCaddy) start(t *testing.T, binary, caddyfile string, endpoints .
 	home := t.TempDir()
 	config := filepath.Join(home, "Caddyfile")
 	require.NoError(t, os.WriteFile(config, []byte(caddyfile), 0o600))
-	env := []string{"HOME=" + home, "XDG_DATA_HOME=" + home, "XDG_CONFIG_HOME=" + home}
+	env := append([]string{"HOME=" + home, "XDG_DATA_HOME=" + home, "XDG_CONFIG_HOME=" + home}, c.env...)
 	t.Cleanup(func() { // once it has ended
 		if c.Process != nil {
 			assertCaddyLogClean(t, c.Output.String(), c.ExpectedErrors)

@@ -13,14 +13,10 @@ type ClientGroups []*RunningClients
 // when they lose their session.
 func StartReconnectingClients(t *testing.T, f Endpoint, each int, transports ...[]string) ClientGroups {
 	t.Helper()
-	all := make([]Clients, len(transports))
-	for i, transport := range transports {
-		all[i] = Clients{
-			URL: f.URL, Count: each, Transports: transport, Messages: 2, MaxBytes: 2000,
-			Mode: Continuous, Pause: 3000, Reconnect: true,
-		}
-	}
-	return StartClients(t, all...)
+	return StartClients(t, Clients{
+		URL: f.URL, Count: each * len(transports), TransportsInTurn: transports, Messages: 2, MaxBytes: 2000,
+		Mode: Continuous, Pause: 3000, Reconnect: true,
+	})
 }
 
 // StartClients starts clients with a mode, each of these in a program of its own,

@@ -7,6 +7,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -55,25 +56,40 @@ func StartFakeNode(t *testing.T, answer func(a FakeRequest) bool) (address strin
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = listener.Close() })
+	address = listener.Addr().String()
+	open := new(atomic.Int64)
+	openFakes.Store(address, open)
+	t.Cleanup(func() { openFakes.Delete(address) })
 	go func() {
 		for {
 			conn, err := listener.Accept()
 			if err != nil {
 				return
 			}
-			go serveFake(conn, answer)
+			open.Add(1)
+			go func() {
+				defer open.Add(-1)
+				serveFake(conn, answer)
+			}()
 		}
 	}()
-	return listener.Addr().String()
+	return address
 }
 
-// FakeConnections is how many connections all fake nodes have.
-var FakeConnections atomic.Int64
+// openFakes has the number of open connections of each fake node, by its address.
+var openFakes sync.Map
+
+// fakeConnections returns the number of open connections of a fake node.
+func fakeConnections(address string) int {
+	open, found := openFakes.Load(address)
+	if !found {
+		return 0
+	}
+	return int(open.(*atomic.Int64).Load())
+}
 
 // serveFake reads the requests of a connection. None has a body.
 func serveFake(conn net.Conn, answer func(a FakeRequest) bool) {
-	FakeConnections.Add(1)
-	defer FakeConnections.Add(-1)
 	defer func() { _ = conn.Close() }()
 	r := bufio.NewReader(conn)
 	for {

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -18,19 +19,54 @@ type Node struct {
 	*Process
 	Name string
 	Addr string // host:port
+
+	shared bool // the process has other nodes too
+}
+
+// Kill kills a node that has a process of its own.
+func (n *Node) Kill() {
+	n.mustBeAlone()
+	n.Process.Kill()
+}
+
+// Signal sends a signal to a node that has a process of its own.
+func (n *Node) Signal(t *testing.T, signal os.Signal) {
+	t.Helper()
+	n.mustBeAlone()
+	n.Process.Signal(t, signal)
+}
+
+func (n *Node) mustBeAlone() {
+	if n.shared {
+		panic("node " + n.Name + " shares its process with others: use StartKillableNodes")
+	}
 }
 
 // NodeStarter starts one node for each name and returns them once all are up.
 type NodeStarter func(t *testing.T, names []string, flags ...string) []*Node
 
 // StartNodes starts one stock node, testdata/socketio/node.js, for each name
-// and returns them once all are up. The flags are those of node.js.
+// and returns them once all are up. The flags are those of node.js. The nodes share
+// one process, as each process costs more than most tests do with it: a test that ends
+// or stops nodes uses [StartKillableNodes].
 func StartNodes(t *testing.T, names []string, flags ...string) []*Node {
 	t.Helper()
-	return StartNodesAt(t, nil, names, flags...)
+	RequireNodeModules(t)
+	args := append([]string{"node", Path("testdata", "socketio", "node.js")}, flags...)
+	for _, name := range names {
+		args = append(args, "--name", name)
+	}
+	p := start(t, "nodes "+strings.Join(names, " "), nil, args...)
+	nodes := make([]*Node, len(names))
+	for i, name := range names {
+		nodes[i] = &Node{Name: name, Addr: "127.0.0.1", Process: p, shared: len(names) > 1}
+		nodes[i].readPort(t)
+	}
+	return nodes
 }
 
-// StartNodesAt starts nodes as [StartNodes] does, at these addresses.
+// StartNodesAt starts nodes as [StartNodes] does, at these addresses, and each in a
+// process of its own.
 func StartNodesAt(t *testing.T, addrs, names []string, flags ...string) []*Node {
 	t.Helper()
 	RequireNodeModules(t)
@@ -61,16 +97,22 @@ func startEach(t *testing.T, addrs, names, argv []string) []*Node {
 		nodes[i] = &Node{Name: name, Addr: host, Process: start(t, "node "+name, nil, slices.Concat(argv, flags)...)}
 	}
 	for _, n := range nodes {
-		var up struct{ Port int }
-		line := n.Line(t)
-		require.NoError(t, json.Unmarshal([]byte(line), &up), "reading %q of node %s", line, n.Name)
-		n.Addr = net.JoinHostPort(n.Addr, strconv.Itoa(up.Port))
+		n.readPort(t)
 	}
 	return nodes
 }
 
-// StartKillableNodes starts nodes as [StartNodes] does, on ports that no other
-// program takes while a node is down.
+// readPort waits until the node is up and says its port.
+func (n *Node) readPort(t *testing.T) {
+	t.Helper()
+	var up struct{ Port int }
+	line := n.Line(t)
+	require.NoError(t, json.Unmarshal([]byte(line), &up), "reading %q of node %s", line, n.Name)
+	n.Addr = net.JoinHostPort(n.Addr, strconv.Itoa(up.Port))
+}
+
+// StartKillableNodes starts nodes as [StartNodes] does, each in a process of its own,
+// on ports that no other program takes while a node is down.
 func StartKillableNodes(t *testing.T, names []string, flags ...string) []*Node {
 	t.Helper()
 	addrs := make([]string, len(names))

@@ -14,6 +14,7 @@ type NodeStatus struct {
 	Node    string
 	Clients int // open sessions
 	Waiting int // those of them whose poll waits at the node
+	Active  int // clients of a stock node that are connected and have sent a message
 
 	Preflights        int // OPTIONS requests with a session ID that it has seen
 	UnknownPreflights int // those of them whose session was never here
@@ -30,38 +31,39 @@ func (n *Node) Status(t *testing.T) NodeStatus {
 	return answer
 }
 
-// RequireSessions waits until the nodes have at least this many sessions.
-func RequireSessions(t *testing.T, nodes []*Node, sessions int) {
+// RequireActive waits until at least this many clients are connected to stock nodes
+// and have sent a message. A node has a session before its client knows, and the
+// client sends nothing before it does: these clients may be told to finish.
+func RequireActive(t *testing.T, nodes []*Node, clients int) {
 	t.Helper()
-	RequireEventually(t, fmt.Sprintf("%d sessions", sessions), func() bool { return countSessions(t, nodes) >= sessions })
+	RequireEventually(t, fmt.Sprintf("%d clients that have sent a message", clients), func() bool {
+		return sumStatus(t, nodes, func(s NodeStatus) int { return s.Active }) >= clients
+	})
 }
 
 // RequireSessionsClosed waits until the nodes have at most this many sessions. They
 // count a session until they have closed it.
 func RequireSessionsClosed(t *testing.T, nodes []*Node, sessions int) {
 	t.Helper()
-	RequireEventually(t, fmt.Sprintf("no more than %d sessions", sessions), func() bool { return countSessions(t, nodes) <= sessions })
+	RequireEventually(t, fmt.Sprintf("no more than %d sessions", sessions), func() bool {
+		return sumStatus(t, nodes, func(s NodeStatus) int { return s.Clients }) <= sessions
+	})
 }
 
-// countSessions returns the number of sessions on the nodes.
-func countSessions(t *testing.T, nodes []*Node) int {
+// sumStatus returns the sum of a number in the status of each node.
+func sumStatus(t *testing.T, nodes []*Node, of func(NodeStatus) int) (sum int) {
 	t.Helper()
-	open := 0
 	for _, n := range nodes {
-		open += n.Status(t).Clients
+		sum += of(n.Status(t))
 	}
-	return open
+	return sum
 }
 
 // RequireWaitingPolls waits until this many polls wait at the nodes.
 func RequireWaitingPolls(t *testing.T, nodes []*Node, polls int) {
 	t.Helper()
 	RequireEventually(t, "polls that wait at the nodes", func() bool {
-		waiting := 0
-		for _, n := range nodes {
-			waiting += n.Status(t).Waiting
-		}
-		return waiting == polls
+		return sumStatus(t, nodes, func(s NodeStatus) int { return s.Waiting }) == polls
 	})
 }
 

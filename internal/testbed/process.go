@@ -45,10 +45,16 @@ func endWithTest(t *testing.T, p *local.Process) {
 	t.Helper()
 	t.Cleanup(func() {
 		p.Kill()
-		if t.Failed() {
-			t.Logf("output of %s:\n%s", p.Name, p.Output.Tail())
-		}
+		logIfFailed(t, p)
 	})
+}
+
+// logIfFailed logs the output of the program if the test has failed.
+func logIfFailed(t *testing.T, p *local.Process) {
+	t.Helper()
+	if t.Failed() {
+		t.Logf("output of %s:\n%s", p.Name, p.Output.Tail())
+	}
 }
 
 // Line waits for the next line of standard output.

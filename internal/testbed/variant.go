@@ -29,11 +29,11 @@ type Variant struct {
 }
 
 // Plain is the common case.
-var Plain = Variant{Name: "stock nodes", Messages: 20}
+var Plain = Variant{Name: "stock nodes", Messages: 8}
 
 // SocketIO2 has Socket.IO 2 on both sides, where the session ID is also the ID
 // that the application sees.
-var SocketIO2 = Variant{Name: "Socket.IO 2", Flags: []string{"--socketio", "2"}, Version: 2, Messages: 20}
+var SocketIO2 = Variant{Name: "Socket.IO 2", Flags: []string{"--socketio", "2"}, Version: 2, Messages: 8}
 
 // Transports are the ways in which a client connects.
 var Transports = [][]string{

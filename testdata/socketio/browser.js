@@ -6,10 +6,12 @@
 //
 // CHROMIUM names the browser (default: /usr/bin/chromium). For each line on
 // standard input, the settings of a run, it loads a node's page into a session of
-// the browser without cookies, has the clients do what those of clients.js do, and
-// prints one line of JSON to stdout. These keys mean what they mean there: clients, connected, answers, wrongNode, mismatched,
-// disconnects, errors, errorCount, upgraded, perNode, finalTransports; and
+// the browser that shares nothing with any other, has the clients do what those of
+// clients.js do, and prints one line of JSON to stdout. Runs do not wait for each
+// other. These keys mean what they mean there: clients, connected, answers, wrongNode,
+// mismatched, disconnects, errors, errorCount, upgraded, perNode, finalTransports; and
 //
+//   run         the number in the settings
 //   setCookies  cookies that the browser has in the end
 //   compressed  replies of Engine.IO that came compressed
 //   idMismatch  clients whose socket's ID is another than the node's
@@ -30,6 +32,7 @@ const settings = {
 };
 
 const defaults = {
+  run: 0, // any number
   page: "", // the URL of the page
   build: "socket.io-4", // the clients: "socket.io-4", "socket.io-2", or "engine.io", which speaks Socket.IO 4 by hand
   url: "",
@@ -91,7 +94,7 @@ async function run(options) {
     result.errorCount += faults.length;
     result.setCookies = (await context.cookies()).length;
     result.compressed = compressed;
-    return result;
+    return { run: options.run, ...result };
   } finally {
     await context.close();
   }
@@ -113,12 +116,18 @@ function fail(error) {
   leave(1);
 }
 
-let last = launched;
+// A run that fails says so in its own result, as others may go on.
+function failed({ run, count }, error) {
+  return { run, clients: count, errorCount: 1, errors: [`browser.js: ${error.stack}`] };
+}
+
 readline
   .createInterface({ input: process.stdin })
   .on("line", (line) => {
-    last = last.then(() => run({ ...defaults, ...JSON.parse(line) })).then((result) => console.log(JSON.stringify(result)));
-    last.catch(fail);
+    const options = { ...defaults, ...JSON.parse(line) };
+    run(options)
+      .catch((error) => failed(options, error))
+      .then((result) => console.log(JSON.stringify(result)));
   })
   .on("close", () => leave(0));
 launched.catch(fail);

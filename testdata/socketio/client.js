@@ -213,11 +213,11 @@ class Client {
   }
 
   async talk(commands) {
-    for (let i = 0; i < settings.messages; i++) await this.round();
+    for (let i = 0; i < settings.messages; i++) await commands.doRound(() => this.round());
     if (settings.mode === "continuous") {
       const leaves = performance.now() + (settings.stay ? settings.stay * (0.5 + Math.random()) : Infinity);
       while (!commands.finished && performance.now() < leaves) {
-        await this.round();
+        await commands.doRound(() => this.round());
         await Promise.race([this.lost, commands.finishing, new Promise((resolve) => setTimeout(resolve, settings.pause))]);
       }
     }

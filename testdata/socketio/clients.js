@@ -44,7 +44,8 @@
 // With a "mode" it prints {"ready":true,"connected":…} once all clients are
 // connected, and stays until the line "finish" comes on stdin. In mode
 // "continuous" the clients go on with rounds, and with "stay" they leave and come
-// again. In mode "commands" they do what each
+// again. Between the lines "pause", which is answered like a command once no client is
+// at a round, and "resume" they do no rounds. In mode "commands" they do what each
 // line says; when all that are left have done it, {"done":…,"result":…} is
 // printed, with the results so far. It exits when its standard input closes,
 // whatever it is doing then. The commands are:

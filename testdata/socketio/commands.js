@@ -14,6 +14,8 @@ class Commands {
   reported = 0; // steps that all clients have done
   clients = settings.count; // that have not failed
   waiting = [];
+  rounds = 0; // that clients are at, in mode "continuous"
+  resumed = undefined; // while they pause: a promise
 
   constructor() {
     readline
@@ -26,6 +28,12 @@ class Commands {
     if (line === "finish") {
       this.finished = true;
       this.finish();
+    } else if (line === "pause") {
+      this.resumed = new Promise((resume) => (this.resume = resume));
+      this.reportPause();
+    } else if (line === "resume") {
+      this.resumed = undefined;
+      this.resume();
     } else {
       this.steps.push(line);
       this.done = 0;
@@ -39,6 +47,22 @@ class Commands {
   async until(step) {
     while (this.steps.length < step && !this.finished) await new Promise((wake) => this.waiting.push(wake));
     return this.steps[step - 1];
+  }
+
+  // Has a client do a round, unless all of them pause.
+  async doRound(round) {
+    while (this.resumed) await this.resumed; // there may be another pause by now
+    this.rounds++;
+    try {
+      await round();
+    } finally {
+      this.rounds--;
+      this.reportPause();
+    }
+  }
+
+  reportPause() {
+    if (this.resumed && this.rounds === 0) console.log(JSON.stringify({ done: "pause", result }));
   }
 
   stepDone() {

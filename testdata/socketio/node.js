@@ -1,11 +1,13 @@
 "use strict";
 
-// One real Socket.IO node: an unmodified server that says which node it is.
+// Real Socket.IO nodes: unmodified servers, each of which says which node it is.
 //
 //   node node.js --name a --port 3001
+//   node node.js --name a --name b
 //
-// When it is up it prints one line to stdout, {"name":"a","port":3001}, and
-// nothing else. It exits on SIGTERM, on SIGINT and when its standard input
+// With several names there are as many nodes, which share nothing but the process.
+// When one is up it prints one line to stdout, {"name":"a","port":3001}, in the order
+// of the names, and nothing else. It exits on SIGTERM, on SIGINT and when its standard input
 // closes, so that it cannot outlive the program that started it, not even one
 // that was killed. Keep its standard input open for as long as you want it.
 //
@@ -20,7 +22,8 @@
 //
 // and over plain HTTP: GET /health says "ok", GET /whoami says
 // {"node": name, "clients": open Engine.IO sessions, "waiting": those of them
-// whose poll waits here, "preflights": OPTIONS
+// whose poll waits here, "active": connected sockets that have sent "echo" or "push",
+// and so have had "hello", "preflights": OPTIONS
 // requests seen that have a session ID, "unknownPreflights": those of
 // them whose session was never here}, and GET /page/ is a page for browsers: see page.js.
 //
@@ -37,7 +40,7 @@ const page = require("./page.js");
 
 const { values: flags } = parseArgs({
   options: {
-    name: { type: "string" },
+    name: { type: "string", multiple: true },
     port: { type: "string", default: "0" }, // 0: any free one
     host: { type: "string", default: "127.0.0.1" },
     socket: { type: "string" }, // listen on a Unix socket of this path, and not on a port
@@ -65,7 +68,8 @@ function refuse(problem) {
   process.exit(2);
 }
 
-if (!flags.name) refuse("--name is required");
+if (!flags.name?.length) refuse("--name is required");
+if (flags.name.length > 1 && (flags.port !== "0" || flags.socket)) refuse("--port and --socket are of one node");
 if (flags.socketio !== "4" && flags.socketio !== "2") refuse(`--socketio is 4 or 2, not ${flags.socketio}`);
 for (const flag of ["allow-eio3", "initial-packet", "cookie", "redis", "recovery", "dotted-ids"]) {
   if (flags.socketio === "2" && flags[flag]) refuse(`--${flag} is for --socketio 4`);
@@ -76,8 +80,6 @@ function number(flag) {
   if (!Number.isInteger(value) || value < 0) refuse(`--${flag} is a whole number, not ${flags[flag]}`);
   return value;
 }
-
-const name = flags.name;
 
 const options = { path: flags.path, serveClient: false };
 if (flags["ping-interval"]) options.pingInterval = number("ping-interval");
@@ -94,84 +96,105 @@ if (flags.socketio === "4") {
   if (flags.recovery) options.connectionStateRecovery = {};
 }
 
-let preflights = 0;
-let unknownPreflights = 0;
-const opened = new Set(); // the IDs of all Engine.IO sessions that were ever here
+// start starts the node of a name and returns once it listens.
+async function start(name) {
+  let preflights = 0;
+  let unknownPreflights = 0;
+  const opened = new Set(); // the IDs of all Engine.IO sessions that were ever here
 
-function answer(req, res) {
-  const path = req.url.split("?", 1)[0];
-  if (flags.crash && path === "/crash") {
-    process.exit(1);
-  } else if (req.method === "GET" && path === "/health") {
-    res.writeHead(200, { "Content-Type": "text/plain" }).end("ok");
-  } else if (req.method === "GET" && path === "/whoami") {
-    const sessions = Object.values(io.engine.clients);
-    const waiting = sessions.filter(({ transport }) => transport.name === "polling" && transport.writable);
-    const said = JSON.stringify({ node: name, clients: sessions.length, waiting: waiting.length, preflights, unknownPreflights });
-    res.writeHead(200, { "Content-Type": "application/json" }).end(said);
-  } else if (req.method === "POST" && path === "/news") {
-    broadcast();
-    res.writeHead(204).end();
-  } else if (req.method === "GET" && page.has(path)) {
-    page.serve(path, res);
-  } else {
-    res.writeHead(404, { "Content-Type": "text/plain" }).end("not found");
+  function answer(req, res) {
+    const path = req.url.split("?", 1)[0];
+    if (flags.crash && path === "/crash") {
+      process.exit(1);
+    } else if (req.method === "GET" && path === "/health") {
+      res.writeHead(200, { "Content-Type": "text/plain" }).end("ok");
+    } else if (req.method === "GET" && path === "/whoami") {
+      const sessions = Object.values(io.engine.clients);
+      const waiting = sessions.filter(({ transport }) => transport.name === "polling" && transport.writable);
+      const said = JSON.stringify({
+        node: name,
+        clients: sessions.length,
+        waiting: waiting.length,
+        active: active.size,
+        preflights,
+        unknownPreflights,
+      });
+      res.writeHead(200, { "Content-Type": "application/json" }).end(said);
+    } else if (req.method === "POST" && path === "/news") {
+      broadcast();
+      res.writeHead(204).end();
+    } else if (req.method === "GET" && page.has(path)) {
+      page.serve(path, res);
+    } else {
+      res.writeHead(404, { "Content-Type": "text/plain" }).end("not found");
+    }
   }
-}
 
-const server = flags.cert
-  ? https.createServer({ cert: readFileSync(flags.cert), key: readFileSync(flags.key) }, answer)
-  : http.createServer(answer);
+  const server = flags.cert
+    ? https.createServer({ cert: readFileSync(flags.cert), key: readFileSync(flags.key) }, answer)
+    : http.createServer(answer);
 
-const io =
-  flags.socketio === "4"
-    ? new (require("socket.io").Server)(server, options)
-    : require("socket.io-2")(server, options);
+  const io =
+    flags.socketio === "4"
+      ? new (require("socket.io").Server)(server, options)
+      : require("socket.io-2")(server, options);
 
-if (flags["dotted-ids"]) {
-  const generate = io.engine.generateId;
-  io.engine.generateId = (req) => {
-    const id = "." + generate.call(io.engine, req);
-    return "eyJhbGciOiI.".padEnd(number("dotted-ids") - id.length, "x") + id;
-  };
-}
-io.engine.on("connection", ({ id }) => opened.add(id));
+  if (flags["dotted-ids"]) {
+    const generate = io.engine.generateId;
+    io.engine.generateId = (req) => {
+      const id = "." + generate.call(io.engine, req);
+      return "eyJhbGciOiI.".padEnd(number("dotted-ids") - id.length, "x") + id;
+    };
+  }
+  io.engine.on("connection", ({ id }) => opened.add(id));
 
-server.prependListener("request", (req) => {
-  if (req.method !== "OPTIONS") return;
-  const sid = new URL(req.url, "http://node").searchParams.get("sid");
-  if (sid === null) return; // of a session that is about to be
-  preflights++;
-  if (!opened.has(sid)) unknownPreflights++;
-});
-
-if (flags.trace) {
-  server.prependListener("request", (req, res) => {
-    res.setHeader("X-Node", name);
-    res.setHeader("X-Seen", req.url);
-    if (req.headers.cookie) res.setHeader("X-Cookie", req.headers.cookie);
+  server.prependListener("request", (req) => {
+    if (req.method !== "OPTIONS") return;
+    const sid = new URL(req.url, "http://node").searchParams.get("sid");
+    if (sid === null) return; // of a session that is about to be
+    preflights++;
+    if (!opened.has(sid)) unknownPreflights++;
   });
+
+  if (flags.trace) {
+    server.prependListener("request", (req, res) => {
+      res.setHeader("X-Node", name);
+      res.setHeader("X-Seen", req.url);
+      if (req.headers.cookie) res.setHeader("X-Cookie", req.headers.cookie);
+    });
+  }
+
+  let news = 0;
+
+  function broadcast() {
+    io.emit("news", { node: name, number: ++news });
+  }
+
+  const active = new Set(); // connected sockets that have sent a message
+
+  io.on("connection", (socket) => {
+    socket.on("disconnect", () => active.delete(socket));
+    socket.on("echo", (payload, ack) => {
+      active.add(socket);
+      ack({ node: name, payload });
+    });
+    socket.on("push", (payload, ack) => {
+      active.add(socket);
+      socket.emit("pushed", payload, () => ack({ node: name }));
+    });
+    socket.on("broadcast", (_, ack) => {
+      broadcast();
+      ack({ node: name });
+    });
+    socket.emit("hello", { node: name, id: socket.id });
+  });
+
+  if (flags.redis) await passEvents(io, flags.redis);
+  server.on("error", exit);
+  const at = flags.socket ? { path: flags.socket } : { port: number("port"), host: flags.host };
+  await new Promise((listens) => server.listen(at, listens));
+  console.log(JSON.stringify({ name, port: server.address().port }));
 }
-
-let news = 0;
-
-function broadcast() {
-  io.emit("news", { node: name, number: ++news });
-}
-
-io.on("connection", (socket) => {
-  socket.on("echo", (payload, ack) => {
-    ack({ node: name, payload });
-  });
-  socket.on("push", (payload, ack) => {
-    socket.emit("pushed", payload, () => ack({ node: name }));
-  });
-  socket.on("broadcast", (_, ack) => {
-    broadcast();
-    ack({ node: name });
-  });
-  socket.emit("hello", { node: name, id: socket.id });
-});
 
 function exit(error) {
   console.error(`node.js: ${error.message}`);
@@ -179,7 +202,7 @@ function exit(error) {
 }
 
 // As the page of the adapter says, and returns once it is subscribed.
-async function passEvents(url) {
+async function passEvents(io, url) {
   const publisher = require("redis").createClient({ url }).on("error", exit);
   const subscriber = publisher.duplicate().on("error", exit);
   await Promise.all([publisher.connect(), subscriber.connect()]);
@@ -188,12 +211,7 @@ async function passEvents(url) {
 }
 
 async function main() {
-  if (flags.redis) await passEvents(flags.redis);
-  server.on("error", exit);
-  const at = flags.socket ? { path: flags.socket } : { port: number("port"), host: flags.host };
-  server.listen(at, () => {
-    console.log(JSON.stringify({ name, port: server.address().port }));
-  });
+  for (const name of flags.name) await start(name);
 }
 
 for (const event of ["end", "close", "error"]) process.stdin.on(event, () => process.exit(0));
