@@ -25,7 +25,7 @@ func TestCaddyLosesOnlySessionsThatOutlastARollingDeploy(t *testing.T) {
 	nodes := testbed.StartKillableNodes(t, []string{"a", "b", "c"})
 	endpoints, block := testbed.CaddyShorthand.Sites(t, testbed.Site{Upstreams: testbed.Addresses(nodes)})
 	running := testbed.Caddy{}.ExpectingErrors(testbed.BadGateway).Start(t, block, endpoints...)
-	testRollingDeploy(t, endpoints[0], nodes,
+	testRollingDeploy(t, endpoints[0], nodes, 300,
 		func(n *testbed.Node) { postDrain(t, running, adminapi.DrainPath, n) },
 		func(n *testbed.Node) { postDrain(t, running, adminapi.UndrainPath, n) })
 }
@@ -40,11 +40,11 @@ func postDrain(t *testing.T, running *testbed.RunningCaddy, path string, n *test
 	assert.Equal(t, path == adminapi.DrainPath, upstream.Draining)
 }
 
-// testRollingDeploy replaces each node in turn, while most clients come and go,
-// and a few stay for longer than the deploy waits for them.
-func testRollingDeploy(t *testing.T, f testbed.Endpoint, nodes []*testbed.Node, drain, undrain func(*testbed.Node)) {
+// testRollingDeploy replaces each node in turn, while this many clients come and go
+// by default, and a few stay for longer than the deploy waits for them.
+func testRollingDeploy(t *testing.T, f testbed.Endpoint, nodes []*testbed.Node, sessions int, drain, undrain func(*testbed.Node)) {
 	t.Helper()
-	each := testbed.FromEnvironment(t, rollingSessions, 300) / len(testbed.Transports)
+	each := testbed.FromEnvironment(t, rollingSessions, sessions) / len(testbed.Transports)
 	visitors := make([]testbed.Clients, len(testbed.Transports))
 	stayers := make([]testbed.Clients, len(testbed.Transports))
 	for i, transports := range testbed.Transports {

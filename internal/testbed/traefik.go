@@ -130,7 +130,7 @@ func (h Traefik) Start(t *testing.T, sites ...Site) *RunningTraefik {
 func TraefikHome(t *testing.T) string {
 	t.Helper()
 	home := t.TempDir()
-	require.NoError(t, affinityPlugin().Install(home))
+	require.NoError(t, AffinityPlugin().Install(home))
 	return home
 }
 

@@ -15,8 +15,8 @@ import (
 // Object is a part of a configuration.
 type Object = traefikconfig.Object
 
-// affinityPlugin is the plugin of this module.
-func affinityPlugin() traefikconfig.Plugin {
+// AffinityPlugin is the plugin of this module.
+func AffinityPlugin() traefikconfig.Plugin {
 	return traefikconfig.Plugin{Name: "affinity", Module: ModulePath, Dir: Path()}
 }
 
@@ -29,7 +29,7 @@ func (h Traefik) static(endpoints []Endpoint, home string) Object {
 	if h.DebugAddress != "" {
 		addresses["traefik"] = h.DebugAddress
 	}
-	static := traefikconfig.Static(addresses, filepath.Join(home, "dynamic"), affinityPlugin())
+	static := traefikconfig.Static(addresses, filepath.Join(home, "dynamic"), AffinityPlugin())
 	static["log"] = Object{"level": "DEBUG", "format": "json"}
 	// Shorter than the 5 seconds of Node.js, so that no request is sent on a
 	// connection that the node is closing.

@@ -29,6 +29,8 @@
 //
 // With --crash, GET /crash ends the node before it answers.
 //
+// After POST /unhealthy, GET /health is answered with 503.
+//
 // POST /news emits "news" {node, number} to all clients; the number is 1, then 2
 // and so on.
 
@@ -98,6 +100,7 @@ if (flags.socketio === "4") {
 
 // start starts the node of a name and returns once it listens.
 async function start(name) {
+  let healthy = true;
   let preflights = 0;
   let unknownPreflights = 0;
   const opened = new Set(); // the IDs of all Engine.IO sessions that were ever here
@@ -107,7 +110,10 @@ async function start(name) {
     if (flags.crash && path === "/crash") {
       process.exit(1);
     } else if (req.method === "GET" && path === "/health") {
-      res.writeHead(200, { "Content-Type": "text/plain" }).end("ok");
+      res.writeHead(healthy ? 200 : 503, { "Content-Type": "text/plain" }).end(healthy ? "ok" : "unhealthy");
+    } else if (req.method === "POST" && path === "/unhealthy") {
+      healthy = false;
+      res.writeHead(204).end();
     } else if (req.method === "GET" && path === "/whoami") {
       const sessions = Object.values(io.engine.clients);
       const waiting = sessions.filter(({ transport }) => transport.name === "polling" && transport.writable);

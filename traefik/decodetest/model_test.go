@@ -75,8 +75,9 @@ type loadBalancer struct {
 }
 
 type server struct {
-	URL  string `label:"-"`
-	Port string `file:"-"`
+	URL    string `label:"-"`
+	Port   string `file:"-"`
+	Weight *int
 }
 
 type healthCheck struct {
