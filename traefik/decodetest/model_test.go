@@ -9,10 +9,17 @@ import "github.com/traefik/paerser/types"
 // staticConfiguration is what Traefik reads when it starts
 // (pkg/config/static).
 type staticConfiguration struct {
-	EntryPoints      map[string]struct{ Address string }
+	EntryPoints      map[string]entryPoint
 	Experimental     *experimental
 	ServersTransport *serversTransport
 	Providers        *providers
+}
+
+type entryPoint struct {
+	Address   string
+	Transport *struct {
+		LifeCycle *struct{ GraceTimeOut types.Duration }
+	}
 }
 
 type experimental struct {
