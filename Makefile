@@ -189,7 +189,7 @@ debian-packages:
 	if [[ -z $$missing ]]; then exit; fi; \
 	if [[ $$(id -u) != 0 ]] || ! type -P apt-get >/dev/null; then \
 		echo "Missing:$$missing. On Debian: sudo apt-get install$$missing" >&2; \
-		echo "Elsewhere, put redis-server on the PATH, and set CHROMIUM to the path of a Chromium or Chrome." >&2; \
+		echo "Elsewhere, put redis-server and systemd-analyze on the PATH, and set CHROMIUM to the path of a Chromium or Chrome." >&2; \
 		exit 1; \
 	fi; \
 	echo "==> Installing$$missing from Debian"; \

@@ -111,6 +111,36 @@ func TestExampleComposeOfCaddy(t *testing.T) {
 	assert.Equal(t, strings.Count(caddyfile, ":3000"), upstreams)
 }
 
+// Both services of Socket.IO's pods have the same pods and port, of which the
+// Caddyfile has the names.
+func TestExampleKubernetesOfCaddy(t *testing.T) {
+	r := decodeResources(t, example(t, "caddy", "kubernetes.yml"))
+	proxy, nodes := r.deployments["chat-caddy"], r.deployments["chat"]
+	caddyfile := r.configMaps["chat-caddy"]["Caddyfile"]
+	for _, variable := range proxy.Template.Spec.Containers[0].Env {
+		assert.Contains(t, caddyfile, "{env."+variable.Name+"}")
+	}
+	assert.Greater(t, proxy.Replicas, 1)
+	assert.Contains(t, caddyfile, "grace_period 30s")
+	assertStops(t, proxy, 30)
+	assertDrains(t, nodes)
+
+	ready, all := r.plain["chat"], r.plain["chat-all"]
+	assert.False(t, ready.PublishNotReadyAddresses)
+	assert.True(t, all.PublishNotReadyAddresses)
+	all.PublishNotReadyAddresses = false
+	assert.Equal(t, ready, all)
+	assert.Equal(t, "None", ready.ClusterIP)
+	for name, service := range r.plain {
+		deployment := strings.TrimSuffix(name, "-all")
+		require.Contains(t, r.deployments, deployment)
+		assert.Equal(t, service.Selector, r.deployments[deployment].Template.Metadata.Labels)
+	}
+	for _, name := range []string{"chat-caddy", "chat"} {
+		assert.Equal(t, r.deployments[name].Selector.MatchLabels, r.budgets[name].Selector.MatchLabels)
+	}
+}
+
 func TestCatalogManifest(t *testing.T) {
 	content, err := os.ReadFile(filepath.Join("..", "..", ".traefik.yml"))
 	require.NoError(t, err)

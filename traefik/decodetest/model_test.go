@@ -116,6 +116,8 @@ type resource[spec any] struct {
 		Name string `yaml:"name"`
 	} `yaml:"metadata"`
 	Spec spec `yaml:"spec"`
+
+	Data map[string]string `yaml:"data"` // of a ConfigMap
 }
 
 type middlewareSpec struct {
@@ -169,6 +171,7 @@ type serversTransportSpec struct {
 // testdata/validator validates the whole of them.
 
 type serviceSpec struct {
+	Type                     string `yaml:"type"`
 	ClusterIP                string `yaml:"clusterIP"`
 	PublishNotReadyAddresses bool   `yaml:"publishNotReadyAddresses"`
 

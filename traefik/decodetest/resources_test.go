@@ -22,6 +22,7 @@ type resources struct {
 	deployments map[string]deploymentSpec
 	plain       map[string]serviceSpec // Kubernetes' own services
 	budgets     map[string]disruptionBudgetSpec
+	configMaps  map[string]map[string]string // their data
 }
 
 // requireResources checks that the resources of a file decode and fit together,
@@ -67,6 +68,7 @@ func decodeResources(t *testing.T, content string) resources {
 		map[string]deploymentSpec{},
 		map[string]serviceSpec{},
 		map[string]disruptionBudgetSpec{},
+		map[string]map[string]string{},
 	}
 	objects, texts := documents(t, content)
 	for i, text := range texts {
@@ -85,6 +87,9 @@ func decodeResources(t *testing.T, content string) resources {
 			addResource(t, r.plain, "v1", text)
 		case "PodDisruptionBudget":
 			addResource(t, r.budgets, "policy/v1", text)
+		case "ConfigMap":
+			decoded := decodeYAML[resource[any]](t, text)
+			r.configMaps[decoded.Metadata.Name] = decoded.Data
 		default:
 			require.Fail(t, "an unknown kind", "%v", kind)
 		}
@@ -185,11 +190,11 @@ func (r resources) assertPodsAreChecked(t *testing.T) {
 	}
 }
 
-// assertDrains checks that Kubernetes waits for longer than a pod drains.
+// assertDrains checks that Kubernetes waits for longer than a pod of Socket.IO
+// drains.
 func assertDrains(t *testing.T, deployment deploymentSpec) {
 	t.Helper()
-	pod := deployment.Template.Spec
-	c := pod.Containers[0]
+	c := deployment.Template.Spec.Containers[0]
 	drains := 0
 	for _, variable := range c.Env {
 		if variable.Name == "DRAIN_SECONDS" {
@@ -199,8 +204,17 @@ func assertDrains(t *testing.T, deployment deploymentSpec) {
 		}
 	}
 	assert.Positive(t, drains)
-	assert.Positive(t, c.Lifecycle.PreStop.Sleep.Seconds)
-	assert.Greater(t, pod.TerminationGracePeriodSeconds, c.Lifecycle.PreStop.Sleep.Seconds+drains)
+	assertStops(t, deployment, drains)
+}
+
+// assertStops checks that Kubernetes waits for longer than a pod sleeps before
+// SIGTERM and takes after it.
+func assertStops(t *testing.T, deployment deploymentSpec, seconds int) {
+	t.Helper()
+	pod := deployment.Template.Spec
+	sleeps := pod.Containers[0].Lifecycle.PreStop.Sleep.Seconds
+	assert.Positive(t, sleeps)
+	assert.Greater(t, pod.TerminationGracePeriodSeconds, sleeps+seconds)
 }
 
 // assertNoBareBoolean checks that no value is a word that the YAML of
