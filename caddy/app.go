@@ -83,8 +83,16 @@ func (a *App) Provision(ctx caddy.Context) error {
 			return fmt.Errorf("setting up the handover: %w", err)
 		}
 	}
-	a.shared, err = acquireShared(a, maxSessions)
-	return err
+	if a.shared, err = acquireShared(a, maxSessions); err != nil {
+		return err
+	}
+	if a.handover != nil {
+		a.handover.Observe = a.shared.handovers.add
+	}
+	if err := ctx.GetMetricsRegistry().Register(&collector{shared: a.shared}); err != nil {
+		return fmt.Errorf("registering metrics: %w", err)
+	}
+	return nil
 }
 
 // Start implements [caddy.App].

@@ -149,8 +149,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 
 	state.sid = core.PrintableRaw(req.SID)
-	if (h.mode.Tags(req.Version) || h.mode.Learns(req.Version)) && req.IsPollingHandshake(r) {
-		return h.serveHandshake(w, r, next, state, h.mode.Learns(req.Version))
+	if req.IsPollingHandshake(r) {
+		if learn := h.mode.Learns(req.Version); learn || h.mode.Tags(req.Version) {
+			return h.serveHandshake(w, r, next, state, learn)
+		}
+		h.counts.addUnbound(unboundSIDOff)
 	}
 	return next.ServeHTTP(w, r)
 }
@@ -184,6 +187,11 @@ func (h *Handler) serveHandshake(w http.ResponseWriter, r *http.Request, next ca
 	defer func() {
 		if !returned { // reverse_proxy panics if the upstream's reply is cut short
 			rewriter.Abort()
+		}
+		if cause := rewriter.Unbound(); cause != core.NotUnbound {
+			h.counts.addUnbound(int(cause))
+		} else if state.chosen == "" {
+			h.counts.addUnbound(unboundNoPolicy)
 		}
 	}()
 	err := next.ServeHTTP(rewriter, r)

@@ -27,6 +27,44 @@ type requestCounts struct {
 	// waited is the number of requests that waited for their upstream, which was at
 	// its request limit.
 	waited atomic.Uint64
+
+	// upgrades is the number of sessions that have opened a WebSocket after polling.
+	upgrades atomic.Uint64
+
+	// unbound has the number of handshake polls whose session was not pinned, by
+	// cause: a [core.Unbound], or one of the constants below.
+	unbound [numUnbound]atomic.Uint64
+}
+
+// The causes of unbound handshakes that are not the reply's.
+const (
+	// unboundNoPolicy: no affinity policy chose the upstream.
+	unboundNoPolicy = core.NumUnbound + iota
+
+	// unboundSIDOff: the sid option leaves the session ID alone.
+	unboundSIDOff
+
+	// numUnbound is the number of causes.
+	numUnbound
+)
+
+// unboundName returns the name of a cause.
+func unboundName(cause int) string {
+	switch cause {
+	case unboundNoPolicy:
+		return "no_policy"
+	case unboundSIDOff:
+		return "sid_off"
+	default:
+		return core.Unbound(cause).String()
+	}
+}
+
+// addUnbound counts a handshake poll whose session was not pinned.
+func (c *requestCounts) addUnbound(cause int) {
+	if c != nil {
+		c.unbound[cause].Add(1)
+	}
 }
 
 // add counts a request.
@@ -42,15 +80,23 @@ func (c *requestCounts) add(kind core.Kind, reason core.Reason) {
 // noteReply counts a request whose reply begins with a status.
 func (s *requestState) noteReply(status int) {
 	switch {
-	case !s.hasSession:
-		opens := status == http.StatusSwitchingProtocols || status == http.StatusOK
-		if s.kind == core.KindHandshake && s.open == openWebSocket && opens && s.stats != nil {
-			s.stats.opened.Add(1)
-		}
-	case status == http.StatusBadRequest:
+	case s.open == openWebSocket && (status == http.StatusSwitchingProtocols || status == http.StatusOK):
+		s.noteWebSocket()
+	case s.hasSession && status == http.StatusBadRequest:
 		s.noteLost()
 	}
 	s.countOnce()
+}
+
+// noteWebSocket counts a WebSocket that has opened: it opens a session, or
+// upgrades one.
+func (s *requestState) noteWebSocket() {
+	switch {
+	case s.hasSession && s.counts != nil:
+		s.counts.upgrades.Add(1)
+	case !s.hasSession && s.stats != nil:
+		s.stats.opened.Add(1)
+	}
 }
 
 // noteEnd counts a request that has ended, with an error if err is not nil.

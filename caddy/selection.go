@@ -45,6 +45,7 @@ func (a *AffinitySelection) Select(pool reverseproxy.UpstreamPool, req *http.Req
 		case upstream == nil:
 			if state.reason != core.ReasonUnknownTag {
 				state.reason = core.ReasonUpstreamGone
+				state.pinnedStats = &a.tags.shared.upstreams.removed
 			}
 			a.warnNotFound(state)
 		case !upstream.Healthy() || state.couldNotDial(upstream):

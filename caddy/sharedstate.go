@@ -35,6 +35,9 @@ type sharedState struct {
 	upstreams *upstreamTable
 	requests  requestCounts
 
+	// handovers has the counts of handovers.
+	handovers handoverCounts
+
 	// drains has the upstreams that the admin API drains.
 	drains *drains
 

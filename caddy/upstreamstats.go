@@ -23,8 +23,8 @@ type upstreamStats struct {
 	opened atomic.Uint64
 
 	// lost is the number of polling requests of open sessions that failed: the
-	// upstream was gone or unhealthy, broke off, or did not know the session. A
-	// lost session normally has one, as the client then opens another session.
+	// upstream was unhealthy, broke off, or did not know the session. A lost
+	// session normally has one, as the client then opens another session.
 	lost atomic.Uint64
 
 	// undialed is the number of connections that could not be made.
@@ -73,6 +73,10 @@ type upstreamTable struct {
 	// generation changes when counts are dropped. Whoever keeps a pointer to
 	// counts has to get them again.
 	generation atomic.Uint64
+
+	// removed has what is counted for upstreams after they were removed: their lost
+	// sessions. A policy of a new config does not know which upstream a tag was of.
+	removed upstreamStats
 
 	mu     sync.Mutex
 	byDial map[string]*upstreamStats

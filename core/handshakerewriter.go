@@ -46,6 +46,9 @@ type HandshakeRewriter struct {
 	// flushPending reports that the proxy has called Flush while the response was
 	// buffered.
 	flushPending bool
+
+	// unbound is why the response was passed without an open packet.
+	unbound Unbound
 }
 
 // NewHandshakeRewriter returns a HandshakeRewriter that wraps w and calls tag for
@@ -66,6 +69,7 @@ func (r *HandshakeRewriter) WriteHeader(status int) {
 	}
 	r.status = status
 	if status != http.StatusOK {
+		r.unbound = UnboundStatus
 		_ = pass(r) // there is no body yet, so it cannot fail
 	}
 }
@@ -76,6 +80,7 @@ func (r *HandshakeRewriter) Write(p []byte) (int, error) {
 		r.WriteHeader(http.StatusOK)
 	}
 	if !r.passThrough && len(p) > 0 && !buffer(r, p) {
+		r.unbound = causeOf(r, len(p))
 		if err := pass(r); err != nil {
 			return 0, err
 		}
@@ -90,6 +95,7 @@ func (r *HandshakeRewriter) Write(p []byte) (int, error) {
 // response is buffered, it delays the flush.
 func (r *HandshakeRewriter) FlushError() error {
 	if r.status != 0 && !r.passThrough && len(r.body) == 0 && !canRewrite(r.Header()) {
+		r.unbound = causeOf(r, 0)
 		_ = pass(r) // there is no body yet, so it cannot fail
 	}
 	if !r.passThrough {
@@ -117,6 +123,7 @@ func (r *HandshakeRewriter) Close() (opened bool, err error) {
 	}
 	packet, opened := findOpenPacket(r.body)
 	if !opened || !canRewrite(r.Header()) {
+		r.unbound = causeOf(r, 0)
 		return false, pass(r)
 	}
 	if tag := r.Tag(r.Header(), packet.Handshake); isSafeTag(tag) {
@@ -132,8 +139,18 @@ func (r *HandshakeRewriter) Abort() {
 	if r.status == 0 || r.passThrough {
 		return
 	}
+	r.unbound = UnboundIncomplete
 	r.flushPending = true // net/http discards what is not flushed when a handler panics
 	_ = pass(r)
+}
+
+// Unbound returns why the response has no open packet. It is for a response that
+// Close or Abort has been called for.
+func (r *HandshakeRewriter) Unbound() Unbound {
+	if r.status == 0 {
+		return UnboundNoReply
+	}
+	return r.unbound
 }
 
 // The functions below are not methods because Yaegi takes longer to call a method.
@@ -141,11 +158,33 @@ func (r *HandshakeRewriter) Abort() {
 // canRewrite reports whether the body of a response with this header can be read
 // and changed.
 func canRewrite(header http.Header) bool {
-	if encoding := header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
+	if isCompressed(header) {
 		return false
 	}
 	length, err := strconv.Atoi(header.Get("Content-Length"))
 	return err != nil || length <= maxBuffered
+}
+
+// isCompressed reports whether the body of a response with this header is
+// compressed.
+func isCompressed(header http.Header) bool {
+	encoding := header.Get("Content-Encoding")
+	return encoding != "" && encoding != "identity"
+}
+
+// causeOf returns why a response cannot be buffered any further, if the next part
+// of its body has this many bytes. The header does not say so once it was sent: a
+// handler before this one may have changed it.
+func causeOf(r *HandshakeRewriter, next int) Unbound {
+	header := r.Header()
+	switch {
+	case isCompressed(header):
+		return UnboundCompressed
+	case len(r.body)+next > maxBuffered || !canRewrite(header):
+		return UnboundTooLarge
+	default:
+		return UnboundNoOpenPacket
+	}
 }
 
 // buffer buffers a part of the body. It reports false if the body is no open

@@ -2,7 +2,6 @@ package core
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -30,6 +29,7 @@ func TestHandshakeRewriter(t *testing.T) {
 		header  map[string]string
 		opened  bool
 		sid     string
+		unbound Unbound
 	}{
 		{
 			name: "adds the tag and corrects the length",
@@ -70,7 +70,7 @@ func TestHandshakeRewriter(t *testing.T) {
 				w.WriteHeader(http.StatusBadRequest)
 				write(w, openBody)
 			},
-			tag: testTag, status: 400, body: openBody, header: map[string]string{"Content-Type": "application/json"},
+			tag: testTag, status: 400, body: openBody, header: map[string]string{"Content-Type": "application/json"}, unbound: UnboundStatus,
 		},
 		{
 			name: "keeps a compressed response",
@@ -78,7 +78,7 @@ func TestHandshakeRewriter(t *testing.T) {
 				w.Header().Set("Content-Encoding", "gzip")
 				write(w, openBody)
 			},
-			tag: testTag, status: 200, body: openBody,
+			tag: testTag, status: 200, body: openBody, unbound: UnboundCompressed,
 		},
 		{
 			name: "treats identity as no compression",
@@ -91,7 +91,7 @@ func TestHandshakeRewriter(t *testing.T) {
 		{
 			name:    "keeps another body",
 			respond: func(w http.ResponseWriter, _ *http.Request) { write(w, "hello"); write(w, openBody) },
-			tag:     testTag, status: 200, body: "hello" + openBody,
+			tag:     testTag, status: 200, body: "hello" + openBody, unbound: UnboundNoOpenPacket,
 		},
 		{
 			name: "keeps a truncated open packet and the length",
@@ -99,14 +99,14 @@ func TestHandshakeRewriter(t *testing.T) {
 				w.Header().Set("Content-Length", "14")
 				write(w, openBody[:9])
 			},
-			tag: testTag, status: 200, body: openBody[:9], header: map[string]string{"Content-Length": "14"},
+			tag: testTag, status: 200, body: openBody[:9], header: map[string]string{"Content-Length": "14"}, unbound: UnboundNoOpenPacket,
 		},
 		{
 			name: "keeps a body of 64 KiB and a byte",
 			respond: func(w http.ResponseWriter, _ *http.Request) {
 				write(w, openBody+strings.Repeat(" ", maxBuffered+1-len(openBody)))
 			},
-			tag: testTag, status: 200, body: openBody + strings.Repeat(" ", maxBuffered+1-len(openBody)),
+			tag: testTag, status: 200, body: openBody + strings.Repeat(" ", maxBuffered+1-len(openBody)), unbound: UnboundTooLarge,
 		},
 		{
 			name: "adds the tag to a body of 64 KiB",
@@ -119,7 +119,27 @@ func TestHandshakeRewriter(t *testing.T) {
 			name:    "keeps a response without a body",
 			respond: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK); _, _ = w.Write(nil) },
 			tag:     testTag,
-			status:  200,
+			status:  200, unbound: UnboundNoOpenPacket,
+		},
+		{
+			name: "keeps a response that says that it is long",
+			respond: func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Length", strconv.Itoa(maxBuffered+1))
+				w.WriteHeader(http.StatusOK)
+				_ = http.NewResponseController(w).Flush()
+				write(w, openBody)
+			},
+			tag: testTag, status: 200, body: openBody, unbound: UnboundTooLarge,
+		},
+		{
+			name: "keeps a compressed response that a handler before it compresses again",
+			respond: func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Encoding", "gzip")
+				write(w, openBody)
+				w.Header().Del("Content-Encoding")
+				write(w, strings.Repeat(" ", maxBuffered))
+			},
+			tag: testTag, status: 200, body: openBody + strings.Repeat(" ", maxBuffered), unbound: UnboundCompressed,
 		},
 	}
 	for _, tc := range cases {
@@ -138,6 +158,9 @@ func TestHandshakeRewriter(t *testing.T) {
 			}
 			if opened != tc.opened || sid != tc.sid {
 				t.Errorf("opened %v, sid %q, want %v, %q", opened, sid, tc.opened, tc.sid)
+			}
+			if rewriter.Unbound() != tc.unbound {
+				t.Errorf("unbound %q, want %q", rewriter.Unbound(), tc.unbound)
 			}
 			if w.Code != tc.status || w.Body.String() != tc.body {
 				t.Errorf("got %d %q, want %d %q", w.Code, w.Body.String(), tc.status, tc.body)
@@ -158,6 +181,9 @@ func TestHandshakeRewriterSendsNothingWithoutAResponse(t *testing.T) {
 		t.Errorf("Close = %v, %v without a response", opened, err)
 	}
 	rewriter.Abort()
+	if rewriter.Unbound() != UnboundNoReply {
+		t.Errorf("unbound %q without a response", rewriter.Unbound())
+	}
 	if w.statuses != nil || w.flushes != 0 {
 		t.Errorf("wrote %v, flushed %d times, without a response", w.statuses, w.flushes)
 	}
@@ -219,6 +245,9 @@ func TestHandshakeRewriterAbortSendsTheBufferUnchanged(t *testing.T) {
 	rewriter.WriteHeader(http.StatusOK)
 	write(rewriter, openBody)
 	rewriter.Abort()
+	if rewriter.Unbound() != UnboundIncomplete {
+		t.Errorf("unbound %q, want %q", rewriter.Unbound(), UnboundIncomplete)
+	}
 	if w.Body.String() != openBody || w.Header().Get("Content-Length") != "100" || !w.Flushed {
 		t.Errorf("body %q, flushed %v, want %q unchanged, flushed", w.Body.String(), w.Flushed, openBody)
 	}
@@ -239,38 +268,5 @@ func TestHandshakeRewriterPassesTheHeaderToTag(t *testing.T) {
 	write(rewriter, openBody)
 	if _, err := rewriter.Close(); err != nil || w.Body.String() != boundBody {
 		t.Errorf("body %q, %v", w.Body.String(), err)
-	}
-}
-
-func TestHandshakeRewriterCallsOnHeader(t *testing.T) {
-	cases := []struct {
-		name    string
-		respond func(http.ResponseWriter)
-		want    string // the statuses
-	}{
-		{"no response", func(http.ResponseWriter) {}, "[200]"},
-		{"an open packet", func(w http.ResponseWriter) { write(w, openBody) }, "[200]"},
-		{"another body", func(w http.ResponseWriter) { write(w, "hello"); write(w, "hello") }, "[200]"},
-		{"an error", func(w http.ResponseWriter) { w.WriteHeader(502); write(w, "hello") }, "[502]"},
-		{"early hints", func(w http.ResponseWriter) { w.WriteHeader(103); write(w, openBody) }, "[103 200]"},
-	}
-	for _, tc := range cases {
-		w := &spy{ResponseRecorder: httptest.NewRecorder()}
-		rewriter := NewHandshakeRewriter(w, always(testTag))
-		var statuses []int
-		rewriter.OnHeader = func(header http.Header, status int) {
-			statuses = append(statuses, status)
-			header.Set("X-Status", strconv.Itoa(status))
-		}
-		tc.respond(rewriter)
-		if _, err := rewriter.Close(); err != nil {
-			t.Fatal(err)
-		}
-		if got := fmt.Sprint(statuses); got != tc.want {
-			t.Errorf("%s: called with %s, want %s", tc.name, got, tc.want)
-		}
-		if got, want := w.Result().Header.Get("X-Status"), strconv.Itoa(statuses[len(statuses)-1]); w.statuses != nil && got != want {
-			t.Errorf("%s: sent the header with X-Status %q, want %q", tc.name, got, want)
-		}
 	}
 }

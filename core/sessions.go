@@ -94,6 +94,13 @@ func (t *Sessions) SetLimit(limit int) {
 	t.limit = limit
 }
 
+// Limit returns the maximum number of sessions.
+func (t *Sessions) Limit() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.limit
+}
+
 // Compact releases the table's memory if all of its sessions have expired.
 func (t *Sessions) Compact() {
 	t.mu.Lock()

@@ -59,8 +59,9 @@ type Upstream struct {
 	Opened uint64 `json:"opened"`
 
 	// Lost is the number of polling requests of open sessions that failed: the
-	// upstream was gone or unhealthy, broke off, or did not know the session. A
-	// lost session normally has one.
+	// upstream was unhealthy, broke off, or did not know the session. A lost
+	// session normally has one. Those lost after the upstream was removed are not
+	// among them.
 	Lost uint64 `json:"lost"`
 
 	// Learned is the number of its sessions in the table of learned sessions.

@@ -21,6 +21,10 @@ const pollInterval = time.Millisecond
 
 // Handover hands the listening sockets of one config over to the next one.
 type Handover struct {
+	// Observe, if it is not nil, is called when the sockets were handed over, with
+	// how that ended and how long the config waited.
+	Observe func(Result, time.Duration)
+
 	timeout time.Duration
 
 	// now is the clock. exiting reports whether Caddy is exiting.
@@ -30,6 +34,29 @@ type Handover struct {
 	mu      sync.Mutex
 	servers []*server
 }
+
+// Result is how the handover of a config's sockets ended.
+type Result uint8
+
+const (
+	// Immediate is that the config had no connection to wait for.
+	Immediate Result = iota
+
+	// Waited is that the config waited until no connection was pending, or Caddy exited.
+	Waited
+
+	// TimedOut is that connections were still pending after the timeout.
+	TimedOut
+)
+
+// NumResults is the number of results. They are numbered from 0.
+const NumResults = 3
+
+// resultNames has the names of the results.
+var resultNames = []string{"immediate", "waited", "timed_out"}
+
+// String returns the name of the result: immediate, waited or timed_out.
+func (r Result) String() string { return resultNames[r] }
 
 // server is a server whose sockets are handed over.
 type server struct {
@@ -120,10 +147,35 @@ func (h *Handover) Handle(context.Context, caddy.Event) error {
 			yielded = append(yielded, s)
 		}
 	}
-	for end := h.now().Add(h.timeout); anyPending(yielded) && h.now().Before(end) && !h.exiting(); {
-		time.Sleep(pollInterval)
+	if len(yielded) > 0 {
+		h.observe(h.wait(yielded))
 	}
 	return nil
+}
+
+// wait waits until no connection of the servers is pending, and returns how that
+// ended and how long it took.
+func (h *Handover) wait(yielded []*server) (Result, time.Duration) {
+	start := h.now()
+	result := Immediate
+	for anyPending(yielded) {
+		if h.now().Sub(start) >= h.timeout {
+			return TimedOut, h.now().Sub(start)
+		}
+		result = Waited
+		if h.exiting() {
+			break
+		}
+		time.Sleep(pollInterval)
+	}
+	return result, h.now().Sub(start)
+}
+
+// observe calls Observe.
+func (h *Handover) observe(result Result, waited time.Duration) {
+	if h.Observe != nil {
+		h.Observe(result, waited)
+	}
 }
 
 // anyPending reports whether any of the servers has pending connections.

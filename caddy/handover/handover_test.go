@@ -25,6 +25,10 @@ type replaced struct {
 	addr    caddy.NetworkAddress
 	clock   atomic.Int64 // nanoseconds
 	exiting atomic.Bool
+
+	// observed has the results of its handovers, and waited how long they took.
+	observed []Result
+	waited   time.Duration
 }
 
 // pass advances the clock.
@@ -39,6 +43,10 @@ func serveReplaced(t *testing.T, wrap func(net.Listener) net.Listener) *replaced
 	r := &replaced{addr: freeAddress(t)}
 	now := func() time.Time { return time.Unix(1000, r.clock.Load()) }
 	r.Handover = &Handover{timeout: DefaultTimeout, now: now, exiting: r.exiting.Load}
+	r.Observe = func(result Result, waited time.Duration) {
+		r.observed = append(r.observed, result)
+		r.waited += waited
+	}
 	r.server = &server{pendingConns: newPendingConns(now)}
 	r.add(r.server)
 	sockets.claim(t.Context(), r.addr, r.server)
@@ -124,6 +132,8 @@ func TestHandoverWaitsForTheFirstRequest(t *testing.T) {
 	assert.Equal(t, "the old server", string(body))
 	r.pass(requestGrace)
 	requireStops(t, stopped)
+	assert.Equal(t, []Result{Waited}, r.observed)
+	assert.Equal(t, requestGrace, r.waited)
 }
 
 func TestHandoverIgnoresIdleConnections(t *testing.T) {
@@ -144,6 +154,8 @@ func TestHandoverWaitsNoLongerThanItsTimeout(t *testing.T) {
 	requireWaits(t, next, stopped)
 	r.pass(r.timeout)
 	requireStops(t, stopped)
+	assert.Equal(t, []Result{TimedOut}, r.observed)
+	assert.Equal(t, r.timeout, r.waited)
 }
 
 func TestHandoverStopsWaitingWhenCaddyExits(t *testing.T) {
@@ -154,12 +166,14 @@ func TestHandoverStopsWaitingWhenCaddyExits(t *testing.T) {
 	requireWaits(t, next, stopped)
 	r.exiting.Store(true)
 	requireStops(t, stopped)
+	assert.Equal(t, []Result{Waited}, r.observed)
 }
 
 func TestHandoverDoesNotWaitWithoutANextConfig(t *testing.T) {
 	r := serveReplaced(t, nil)
 	r.connect(t)
 	requireStops(t, r.stop(t))
+	assert.Empty(t, r.observed, "nothing was handed over")
 	r.connect(t) // it serves until it is shut down
 }
 
