@@ -41,9 +41,8 @@ AS_XCADDY := CGO_ENABLED=0 GOFLAGS='-trimpath -buildvcs=false -tags=nobadger,nom
 UNITS := ./core/... ./caddy/... ./traefik/... ./internal/docs/...
 # What Traefik's interpreter has to run.
 INTERPRETED := core traefik
-# What starts the real programs. One package at a time: on a machine of two
-# cores, two of them would measure each other. Of the tests that may run beside
-# each other, one more than there are cores, as they wait a lot.
+# What starts the real programs, two packages at a time, and of the tests of each
+# twice as many as there are cores: they wait a lot.
 REAL  := ./internal/testbed/... ./e2e/... ./demo/...
 
 NODE_MODULES := testdata/socketio/node_modules/.installed
@@ -83,7 +82,7 @@ test-yaegi: bin/yaegi ## Run the tests of core and traefik in Traefik's interpre
 .PHONY: test-real
 test-real: deps build bin/traefik bin/goserver bin/validator bin/gotestsum bin/xcaddy ## Run the tests that start Caddy, Traefik, Socket.IO nodes and clients, Redis, xcaddy, a browser
 	@echo "==> Testing $(REAL) with real programs (minutes)"
-	@$(AS_XCADDY) bin/gotestsum --format testname -- -p 1 -parallel $$(($$(nproc) + 1)) -count=1 -timeout 45m $(REAL)
+	@$(AS_XCADDY) bin/gotestsum --format testname -- -p 2 -parallel $$((2 * $$(nproc))) -count=1 -timeout 45m $(REAL)
 
 .PHONY: soak
 soak: deps build bin/traefik ## Hold SOAK_SESSIONS real sessions (default 1000) on each proxy for SOAK_MINUTES (default 5), and restart all nodes under as many
@@ -136,7 +135,7 @@ bench: bin/traefik ## Run the benchmarks of core and caddy, and measure what the
 .PHONY: build
 build: ## Build bin/caddy: Caddy with its standard modules and this one
 	@echo "==> Building bin/caddy (at first this compiles Caddy: minutes)"
-	@$(AS_XCADDY) go build -o bin/caddy ./cmd/caddy
+	@$(AS_XCADDY) go build -ldflags='-s -w' -o bin/caddy ./cmd/caddy
 
 .PHONY: traefik
 traefik: bin/traefik ## Build bin/traefik: the real Traefik, for the tests

@@ -27,7 +27,7 @@ func TestCaddyHasNoDataRace(t *testing.T) {
 	talk := func(client int, reconnect bool) *testbed.RunningClients {
 		return testbed.Clients{
 			URL: f.URL, Count: 30, Version: client, TransportsInTurn: testbed.Transports, Messages: 2, MaxBytes: 2000,
-			Mode: testbed.Continuous, Pause: 100, Reconnect: reconnect, CookieJar: true, WantSetCookies: 30,
+			Mode: testbed.Continuous, Pause: 250, Reconnect: reconnect, CookieJar: true, WantSetCookies: 30,
 		}.Start(t)
 	}
 	// The client of Socket.IO 2 fails when its node dies between the parts of a

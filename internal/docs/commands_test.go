@@ -54,8 +54,8 @@ func assertBuilds(t *testing.T, where, command string) {
 		" --with github.com/eio-affinity/affinity/caddy", command, "%s", where)
 }
 
-// TestDockerfilesBuildTheTestedCaddy also checks that the Dockerfile of the
-// README is the one of the examples.
+// TestDockerfilesBuildTheTestedCaddy also checks that the Dockerfile of the docs is
+// the one of the examples.
 func TestDockerfilesBuildTheTestedCaddy(t *testing.T) {
 	example := read(t, "examples/caddy/Dockerfile")
 	found := false

@@ -10,9 +10,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// BuildCaddy builds bin/caddy, the Caddy under test.
+// BuildCaddy builds bin/caddy, the Caddy under test, as make build does: without
+// debug symbols, as xcaddy builds a Caddy.
 func BuildCaddy() error {
-	build := exec.Command("go", "build", "-trimpath", "-o", Binary("caddy"), "./cmd/caddy")
+	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", Binary("caddy"), "./cmd/caddy")
 	build.Dir = Path()
 	build.Stdout, build.Stderr = os.Stderr, os.Stderr
 	if err := build.Run(); err != nil {
@@ -26,7 +27,7 @@ func BuildCaddy() error {
 // as possible: flags that change no package's code still change its cache key.
 func buildRaceCaddy(t *testing.T) string {
 	t.Helper()
-	build := exec.CommandContext(t.Context(), "go", "build", "-race", "-o", Binary("caddy-race"), "./cmd/caddy")
+	build := exec.CommandContext(t.Context(), "go", "build", "-race", "-ldflags=-s -w", "-o", Binary("caddy-race"), "./cmd/caddy")
 	build.Dir = Path()
 	build.Env = append(os.Environ(), "CGO_ENABLED=1", "GOFLAGS=-buildvcs=false -tags=nobadger,nomysql,nopgx")
 	began := time.Now()
