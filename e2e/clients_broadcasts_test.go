@@ -62,7 +62,7 @@ func testBroadcastsWithinANode(t *testing.T, h testbed.Proxy) {
 // proxies.
 type broadcastClients struct {
 	nodes   []*testbed.Node
-	groups  testbed.ClientGroups
+	running *testbed.RunningClients
 	clients int
 }
 
@@ -72,55 +72,36 @@ func startAudience(t *testing.T, h testbed.Proxy, flags ...string) *broadcastCli
 	t.Helper()
 	a := &broadcastClients{nodes: testbed.StartNodes(t, []string{"a", "b", "c"}, flags...)}
 	b := testbed.StartTCPBalancer(t, testbed.ServeTimes(t, 2, h, testbed.Plain.SiteOf(a.nodes)))
-	for _, transport := range testbed.Transports {
-		c := testbed.Variant{Messages: 2, Clients: 20, MaxBytes: 2000}.ClientsOf(b.Endpoint, transport)
-		c.Mode = testbed.Commands
-		a.groups = append(a.groups, c.Start(t))
-		a.clients += c.Count
-	}
-	a.groups.RequireReady(t)
+	c := testbed.Variant{Messages: 2, Clients: 20, MaxBytes: 2000}.ClientsInTurn(b.Endpoint, testbed.Transports...)
+	c.Mode = testbed.Commands
+	a.running, a.clients = c.Start(t), c.Count
+	a.running.RequireReady(t)
 	return a
 }
 
 // broadcast has every client send news, and waits until the nodes have sent it.
 func (a *broadcastClients) broadcast(t *testing.T) {
 	t.Helper()
-	for _, r := range a.groups {
-		r.Do(t, "broadcast")
-	}
+	a.running.Do(t, "broadcast")
 }
 
 // round has every client send a message, and returns what they have received
 // until then.
 func (a *broadcastClients) round(t *testing.T) testbed.Result {
 	t.Helper()
-	var all testbed.Result
-	for _, r := range a.groups {
-		all.News += r.Do(t, "round").News
-	}
-	return all
+	return a.running.Do(t, "round")
 }
 
 // finish ends the clients, none of which may have lost its session, and returns
 // what they have received.
 func (a *broadcastClients) finish(t *testing.T) testbed.Result {
 	t.Helper()
-	all := testbed.Result{PerNode: map[string]int{}}
-	for _, r := range a.groups {
-		o := r.Finish(t)
-		o.AssertHeld(t)
-		all.Connected += o.Connected
-		for name, clients := range o.PerNode {
-			all.PerNode[name] += clients
-		}
-		all.News += o.News
-		all.NewsOfOtherNodes += o.NewsOfOtherNodes
-		all.DuplicateNews += o.DuplicateNews
-	}
-	all.AssertBalanced(t, a.nodes)
+	o := a.running.Finish(t)
+	o.AssertHeld(t)
+	o.AssertBalanced(t, a.nodes)
 	t.Logf("%s: %d clients, nodes %v, news %d, of other nodes %d, again %d",
-		t.Name(), a.clients, all.PerNode, all.News, all.NewsOfOtherNodes, all.DuplicateNews)
-	return all
+		t.Name(), a.clients, o.PerNode, o.News, o.NewsOfOtherNodes, o.DuplicateNews)
+	return o
 }
 
 // squares returns how many news arrive when each client sends one and the

@@ -63,7 +63,9 @@ func TestCaddyLosesSessionsWhenTheSecretIsRotatedInOneReload(t *testing.T) {
 			during.RequireReady(t)
 			o := during.Finish(t)
 			o.AssertCorrect(t)
-			assert.Positive(t, o.LostBeforeConnect+o.Disconnects, "sessions lost that were opened meanwhile")
+			if !tc.loses { // otherwise the requests may have been those of the other clients
+				assert.Positive(t, o.LostBeforeConnect+o.Disconnects, "sessions lost that were opened meanwhile")
+			}
 			t.Logf("%s: of %d clients that connected meanwhile, sessions lost: %d before and %d after they were connected",
 				t.Name(), clients, o.LostBeforeConnect, o.Disconnects)
 			o = before.Finish(t)

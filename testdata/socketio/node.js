@@ -83,7 +83,9 @@ function number(flag) {
   return value;
 }
 
-const options = { path: flags.path, serveClient: false };
+// By default a node closes the connection of an upgrade after ten seconds, and with it
+// the session: the client no longer polls by then. A busy machine may take longer.
+const options = { path: flags.path, serveClient: false, upgradeTimeout: 120_000 };
 if (flags["ping-interval"]) options.pingInterval = number("ping-interval");
 if (flags["ping-timeout"]) options.pingTimeout = number("ping-timeout");
 if (flags.compression) {
