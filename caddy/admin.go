@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/eio-affinity/affinity/caddy/adminapi"
+	"github.com/eio-affinity/affinity/core"
 )
 
 func init() {
@@ -20,7 +22,13 @@ func init() {
 const maxAdminBody = 64 << 10
 
 // errNoApp is returned by the admin API when no running config has the app.
-var errNoApp = errors.New("the running config has no affinity policy")
+var errNoApp = errors.New("the running config has no affinity policy: use the socketio directive, or lb_policy affinity in a reverse_proxy")
+
+// errNoSession is returned by the admin API when there is no session to explain.
+var errNoSession = errors.New("session: must be the URL or the query of a Socket.IO request, or a session ID")
+
+// maxKnownUpstreams is how many upstreams an error names.
+const maxKnownUpstreams = 20
 
 // adminAPI serves the routes of package adminapi. Like all routes of Caddy's admin
 // API, they obey its origins and, of the remote API, its permissions.
@@ -53,6 +61,7 @@ func (adminAPI) Routes() []caddy.AdminRoute {
 		route(adminapi.UpstreamsPath, http.MethodGet, serveUpstreams),
 		route(adminapi.DrainPath, http.MethodPost, serveDrain),
 		route(adminapi.UndrainPath, http.MethodPost, serveUndrain),
+		route(adminapi.ExplainPath, http.MethodPost, serveExplain),
 	}
 }
 
@@ -81,21 +90,55 @@ func serveUndrain(shared *sharedState, w http.ResponseWriter, r *http.Request) e
 	return writeUpstream(shared, w, dial)
 }
 
+// serveExplain explains a session.
+func serveExplain(shared *sharedState, w http.ResponseWriter, r *http.Request) error {
+	var request adminapi.ExplainRequest
+	if err := readJSON(w, r, &request); err != nil {
+		return err
+	}
+	requests := core.ParseSessionText(request.Session)
+	if len(requests) == 0 {
+		return apiError(http.StatusBadRequest, errNoSession)
+	}
+	return writeJSON(w, shared.explain(requests))
+}
+
 // readDrainRequest returns the dial address in a request.
 func readDrainRequest(shared *sharedState, w http.ResponseWriter, r *http.Request) (string, error) {
 	var request adminapi.DrainRequest
-	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxAdminBody))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&request); err != nil {
-		return "", apiError(http.StatusBadRequest, fmt.Errorf("decoding request: %w", err))
+	if err := readJSON(w, r, &request); err != nil {
+		return "", err
 	}
 	if request.Upstream == "" {
 		return "", apiError(http.StatusBadRequest, errors.New("upstream: must not be empty"))
 	}
 	if !shared.has(request.Upstream) {
-		return "", apiError(http.StatusNotFound, fmt.Errorf("upstream %q: no affinity policy has an upstream with this address", request.Upstream))
+		return "", apiError(http.StatusNotFound, fmt.Errorf("upstream %q: no affinity policy has an upstream with this address; there are: %s", request.Upstream, knownUpstreams(shared)))
 	}
 	return request.Upstream, nil
+}
+
+// knownUpstreams returns the addresses of the upstreams, as many as fit.
+func knownUpstreams(shared *sharedState) string {
+	var known []string
+	for _, upstream := range shared.status() {
+		if len(known) == maxKnownUpstreams {
+			known = append(known, "and more")
+			break
+		}
+		known = append(known, upstream.Address)
+	}
+	return strings.Join(known, ", ")
+}
+
+// readJSON reads the body of a request.
+func readJSON(w http.ResponseWriter, r *http.Request, value any) error {
+	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxAdminBody))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(value); err != nil {
+		return apiError(http.StatusBadRequest, fmt.Errorf("decoding request: %w", err))
+	}
+	return nil
 }
 
 // writeUpstream writes the state of one upstream.

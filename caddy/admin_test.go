@@ -134,7 +134,7 @@ func TestAdminAPICountsLostSessions(t *testing.T) {
 func TestAdminAPIRefusesBadRequests(t *testing.T) {
 	status, message := callAdmin(t, http.MethodGet, adminapi.UpstreamsPath, "", nil)
 	assert.Equal(t, http.StatusNotFound, status)
-	assert.Equal(t, "the running config has no affinity policy", message)
+	assert.Contains(t, message, "the running config has no affinity policy: use the socketio directive")
 
 	n := startNode(t, "a")
 	serve(t, "socketio "+n.address())
@@ -148,7 +148,7 @@ func TestAdminAPIRefusesBadRequests(t *testing.T) {
 		{http.MethodPost, adminapi.DrainPath, "", http.StatusBadRequest, "decoding request: EOF"},
 		{http.MethodPost, adminapi.DrainPath, `{"address":"a"}`, http.StatusBadRequest, `decoding request: json: unknown field "address"`},
 		{http.MethodPost, adminapi.DrainPath, `{}`, http.StatusBadRequest, "upstream: must not be empty"},
-		{http.MethodPost, adminapi.UndrainPath, `{"upstream":"b:80"}`, http.StatusNotFound, `upstream "b:80": no affinity policy has an upstream with this address`},
+		{http.MethodPost, adminapi.UndrainPath, `{"upstream":"b:80"}`, http.StatusNotFound, `upstream "b:80": no affinity policy has an upstream with this address; there are: ` + n.address()},
 	} {
 		status, message := callAdmin(t, tt.method, tt.path, tt.body, nil)
 		assert.Equal(t, tt.status, status, tt.body)

@@ -14,6 +14,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 )
 
@@ -95,9 +96,10 @@ type AffinitySelection struct {
 	leastConn *sessionLeastConn
 	logger    *zap.Logger
 
-	// proxy is the reverse_proxy of the policy, and noted the pool of its last
-	// request.
+	// proxy is the reverse_proxy of the policy, http the app that it is in, and
+	// noted the pool of its last request.
 	proxy *reverseproxy.Handler
+	http  *caddyhttp.App
 	noted *atomic.Pointer[reverseproxy.UpstreamPool]
 
 	// resends reports whether a request that was sent to an upstream may be sent
@@ -134,7 +136,7 @@ func (a *AffinitySelection) Provision(ctx caddy.Context) error {
 	}
 	a.tags = newTagIndex(secrets, app.shared)
 	a.drains, a.leastConn = app.shared.drains, app.shared.leastConn
-	a.proxy = proxyOf(ctx)
+	a.proxy, a.http = ancestorOf[*reverseproxy.Handler](ctx), ancestorOf[*caddyhttp.App](ctx)
 	app.policies = append(app.policies, a)
 	coolDown := defaultCoolDown
 	if a.CoolDown != nil {
@@ -188,14 +190,16 @@ func (a *AffinitySelection) Validate() error {
 	return nil
 }
 
-// proxyOf returns the reverse_proxy that a policy is provisioned for, or nil.
-func proxyOf(ctx caddy.Context) *reverseproxy.Handler {
+// ancestorOf returns the module of a type that a policy is provisioned in, or the
+// zero value.
+func ancestorOf[T caddy.Module](ctx caddy.Context) T {
+	var none T
 	for _, module := range ctx.Modules() {
-		if proxy, ok := module.(*reverseproxy.Handler); ok {
-			return proxy
+		if ancestor, ok := module.(T); ok {
+			return ancestor
 		}
 	}
-	return nil
+	return none
 }
 
 // hasRetryMatch reports whether a reverse_proxy has an lb_retry_match that may

@@ -83,18 +83,22 @@ func (a *AffinitySelection) resolve(pool reverseproxy.UpstreamPool, req *http.Re
 		return
 	}
 	engineIO := state.engineIO.Reparse(req.URL.RawQuery)
-	known := func(tag string) bool {
-		if state.mode.Learns(engineIO.Version) {
-			// Upstreams of two sites may use the same session IDs: each site
-			// finds the sessions of its own upstreams.
-			return a.tags.has(pool, tag)
-		}
-		return a.tags.hasSeen(pool, tag)
-	}
+	known := func(tag string) bool { return a.knowsTag(pool, tag, state.mode.Learns(engineIO.Version)) }
 	state.resolved, state.pinned = core.Resolve(engineIO, state.mode, core.UpstreamTags, state.share, known)
 	if state.resolved == core.ReasonTag {
 		state.sid = core.PrintableRaw(engineIO.Unbind(req, state.pinned))
 	}
+}
+
+// knowsTag reports whether a tag is that of an upstream, for a session that is tagged
+// or learned.
+func (a *AffinitySelection) knowsTag(pool reverseproxy.UpstreamPool, tag string, learned bool) bool {
+	if learned {
+		// Upstreams of two sites may use the same session IDs: each site finds the
+		// sessions of its own upstreams.
+		return a.tags.has(pool, tag)
+	}
+	return a.tags.hasSeen(pool, tag)
 }
 
 // byCookie returns the upstream that the cookie of a request without a session

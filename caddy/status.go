@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+
 	"github.com/eio-affinity/affinity/caddy/adminapi"
 )
 
@@ -29,11 +31,8 @@ func (s *sharedState) status() []adminapi.Upstream {
 			status.Tags = append(status.Tags, tags[0])
 			learnable[upstream.Dial] = append(learnable[upstream.Dial], tags...)
 			status.Healthy = status.Healthy && upstream.Healthy()
-			if failed, left := policy.coolDowns.left(upstream); failed != nil {
-				until := time.Now().Add(left)
-				if status.CoolDown == nil || until.After(status.CoolDown.Until) {
-					status.CoolDown = &adminapi.CoolDown{Error: truncate(failed.err.Error()), Until: until}
-				}
+			if coolDown := policy.coolDownOf(upstream); coolDown != nil && (status.CoolDown == nil || coolDown.Until.After(status.CoolDown.Until)) {
+				status.CoolDown = coolDown
 			}
 			if slices.Contains(policy.Drain, upstream.Dial) {
 				status.Draining, status.DrainedBy = true, adminapi.DrainedByConfig
@@ -66,6 +65,15 @@ func (s *sharedState) status() []adminapi.Upstream {
 	}
 	slices.SortFunc(list, func(a, b adminapi.Upstream) int { return cmp.Compare(a.Address, b.Address) })
 	return list
+}
+
+// coolDownOf returns why an upstream is cooling down for a policy, or nil.
+func (a *AffinitySelection) coolDownOf(upstream *reverseproxy.Upstream) *adminapi.CoolDown {
+	failed, left := a.coolDowns.left(upstream)
+	if failed == nil {
+		return nil
+	}
+	return &adminapi.CoolDown{Error: truncate(failed.err.Error()), Until: time.Now().Add(left)}
 }
 
 // has reports whether there is an upstream with this dial address, current or

@@ -231,6 +231,23 @@ func TestSessionsMoveToTheShareThatFindsThem(t *testing.T) {
 }
 
 // Nodes that number their sessions give the same IDs.
+func TestPeekShareFindsSessionsWithoutUsingThem(t *testing.T) {
+	s, now := newTestSessions(10)
+	s.Learn(handshake("a", 10), "A")
+	peek := s.table.NewPeekShare()
+	*now += 9 * time.Second
+	if tag := peek.find("a"); tag != "A" {
+		t.Errorf("tag %q within the lifetime, want A", tag)
+	}
+	*now += time.Second
+	if tag := peek.find("a"); tag != "" {
+		t.Errorf("tag %q after the lifetime, want none", tag)
+	}
+	if peek.count != 0 || s.table.Len() != 0 {
+		t.Errorf("%d sessions in the share, %d in the table, want none", peek.count, s.table.Len())
+	}
+}
+
 func TestFindTellsSessionsWithTheSameIDApartByTag(t *testing.T) {
 	a, now := newTestSessions(100)
 	b := a.table.NewShare()

@@ -18,6 +18,8 @@ type Share struct {
 	count int
 	// elem is the share's element in table.shares, or nil if it has no sessions.
 	elem *list.Element
+	// peeks reports that the share finds sessions without using them.
+	peeks bool
 	// queues has the sessions of each lifetime, as *session, in the order of their
 	// last use, which is also the order of their expiry.
 	queues map[time.Duration]*list.List
@@ -50,6 +52,12 @@ func (s *Share) Learn(handshake Handshake, tag string) (evicted uint64, full boo
 	return t.evicted, t.evicted > before
 }
 
+// NewPeekShare returns a share that finds the sessions of the table without extending
+// their expiry or moving them, so that they can be looked at. It learns no sessions.
+func (t *Sessions) NewPeekShare() *Share {
+	return &Share{table: t, peeks: true}
+}
+
 // Find returns the tag of a session's upstream and extends the session's expiry.
 // It returns "" if the session is unknown. If accept is not nil, Find skips
 // sessions whose tag it returns false for: if the nodes of two sites use the same
@@ -76,7 +84,9 @@ func (s *Share) lookUp(sid string, accept func(tag string) bool) (tag string, ac
 		if found.expiry <= now {
 			t.remove(elem)
 		} else if accept == nil || accept(found.tag) {
-			s.renew(elem, found, now)
+			if !s.peeks {
+				s.renew(elem, found, now)
+			}
 			return found.tag, true
 		} else if skipped == "" {
 			skipped = found.tag

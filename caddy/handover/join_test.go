@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	_ "github.com/eio-affinity/affinity/caddy"
+	"github.com/eio-affinity/affinity/caddy/handover"
 )
 
 // listensOn provisions an http app and returns the addresses of its server a.
@@ -82,5 +83,16 @@ func TestAnAddressOfTwoServersIsAlwaysRejected(t *testing.T) {
 			_, err := listensOn(t, `{"servers":{"a":{"listen":[":8080"],`+handler+`},`+others+`}}`)
 			require.ErrorContains(t, err, "listener address repeated: tcp/:8080", others)
 		}
+	}
+}
+
+func TestConfiguredAddress(t *testing.T) {
+	for address, want := range map[string]string{
+		"affinity-tcp/:443":          ":443",
+		"affinity-tcp4/1.2.3.4:80":   "tcp4/1.2.3.4:80",
+		":8080":                      ":8080",
+		"unix//run/caddy/affinity-1": "unix//run/caddy/affinity-1",
+	} {
+		assert.Equal(t, want, handover.ConfiguredAddress(address))
 	}
 }

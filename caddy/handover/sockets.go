@@ -15,6 +15,12 @@ import (
 // sharedPrefix is the prefix of the networks whose sockets are handed over.
 const sharedPrefix = "affinity-"
 
+// ConfiguredAddress returns an address of a server as its config has it, without the
+// network "tcp", which is the default.
+func ConfiguredAddress(address string) string {
+	return strings.TrimPrefix(strings.TrimPrefix(address, sharedPrefix), "tcp/")
+}
+
 func init() {
 	for tcp, udp := range map[string]string{"tcp": "udp", "tcp4": "udp4", "tcp6": "udp6"} {
 		caddy.RegisterNetwork(sharedPrefix+tcp, sockets.listen)
