@@ -27,6 +27,10 @@ REDIS   ?= 0
 # How often `make reloads` replaces the configuration.
 RELOADS ?= 30
 
+# Options of `make bench`, for example BENCH='-only memory -systems Caddy'. With
+# them, it prints what it measures, and leaves docs/performance.md as it is.
+BENCH ?=
+
 # Debian packages that the tests need, each with a command of its own name, or with
 # the one behind the slash: a Redis, which a test starts for itself, systemd, which
 # a test asks whether a unit is valid, and a browser, unless CHROMIUM names one.
@@ -38,7 +42,7 @@ DEBIAN_PACKAGES := redis-server systemd/systemd-analyze $(if $(CHROMIUM),,chromi
 AS_XCADDY := CGO_ENABLED=0 GOFLAGS='-trimpath -buildvcs=false -tags=nobadger,nomysql,nopgx'
 
 # What runs inside the test's own process, under the race detector.
-UNITS := ./core/... ./caddy/... ./traefik/... ./internal/docs/...
+UNITS := ./core/... ./caddy/... ./traefik/... ./internal/docs/... ./bench/...
 # What Traefik's interpreter has to run.
 INTERPRETED := core traefik
 # What starts the real programs, two packages at a time, and of the tests of each
@@ -126,11 +130,11 @@ fuzz: ## Run every fuzz target, each for FUZZTIME (default 1m)
 	done
 
 .PHONY: bench
-bench: bin/traefik ## Run the benchmarks of core and caddy, and measure what the Traefik plugin costs
-	@echo "==> Running benchmarks (at first this compiles Caddy: minutes)"
+bench: build bin/traefik ## Run the benchmarks, and measure the same work through several proxies, for docs/performance.md
+	@echo "==> Running the benchmarks of core and caddy"
 	@$(AS_XCADDY) go test -run '^$$' -bench . -benchmem -timeout 30m ./core/... ./caddy/...
-	@echo "==> Measuring Traefik with the plugin, without it, and with an empty one"
-	@$(AS_XCADDY) go run ./bench/traefikcost -rounds 25
+	@echo "==> Measuring proxies side by side (minutes)"
+	@$(AS_XCADDY) go run ./bench $(BENCH)
 
 .PHONY: build
 build: ## Build bin/caddy: Caddy with its standard modules and this one

@@ -1,0 +1,32 @@
+package report_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/eio-affinity/affinity/bench/report"
+	"github.com/eio-affinity/affinity/internal/testbed/local"
+)
+
+// The document and the plot are what the program writes from the results that it
+// measured last.
+func TestTheDocumentIsThatOfTheResults(t *testing.T) {
+	root, err := local.Root()
+	require.NoError(t, err)
+	read := func(path string) string {
+		text, err := os.ReadFile(filepath.Join(root, path))
+		require.NoError(t, err)
+		return string(text)
+	}
+	var results report.Results
+	require.NoError(t, json.Unmarshal([]byte(read(report.Data)), &results))
+	document, err := results.Document()
+	require.NoError(t, err)
+	assert.Equal(t, document, read(report.Document))
+	assert.Equal(t, results.Plot(), read(report.Plot))
+}

@@ -1,0 +1,132 @@
+package systems
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// CPUTime returns how long the system has been on a CPU since it began: the sum over
+// its processes and their threads, which hardly ever end. The kernel counts it in
+// nanoseconds there, where /proc/<pid>/stat has it in hundredths of a second.
+func (r *Running) CPUTime() (time.Duration, error) {
+	var sum time.Duration
+	pids, err := r.processes()
+	if err != nil {
+		return 0, err
+	}
+	for _, pid := range pids {
+		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+		if err != nil {
+			return 0, err
+		}
+		for _, thread := range threads {
+			text, err := os.ReadFile(thread) //nolint:gosec // the kernel names it
+			if errors.Is(err, fs.ErrNotExist) {
+				continue
+			}
+			first, _, _ := strings.Cut(string(text), " ")
+			running, parseErr := strconv.ParseInt(first, 10, 64)
+			if err := errors.Join(err, parseErr); err != nil {
+				return 0, fmt.Errorf("reading the CPU time of %s: %w", r.Name, err)
+			}
+			sum += time.Duration(running)
+		}
+	}
+	return sum, nil
+}
+
+// Resident returns how much memory the processes of the system have, in bytes.
+func (r *Running) Resident() (int, error) {
+	pids, err := r.processes()
+	if err != nil {
+		return 0, err
+	}
+	sum := 0
+	for _, pid := range pids {
+		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		kib, numberErr := number(status, `VmRSS:\s+(\d+) kB`)
+		if err := errors.Join(err, numberErr); err != nil {
+			return 0, fmt.Errorf("reading the memory of %s: %w", r.Name, err)
+		}
+		sum += kib << 10
+	}
+	return sum, nil
+}
+
+// processes returns the IDs of the system's processes: those of its process group.
+func (r *Running) processes() ([]int, error) {
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		return nil, err
+	}
+	var pids []int
+	for _, path := range stats {
+		text, err := os.ReadFile(path) //nolint:gosec // the kernel names it
+		if err != nil {
+			continue // it has ended
+		}
+		// The name, in parentheses, may have any character.
+		fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+		if group, err := strconv.Atoi(fields[2]); err == nil && group == r.PID() {
+			pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+			if err != nil {
+				return nil, err
+			}
+			pids = append(pids, pid)
+		}
+	}
+	if len(pids) == 0 {
+		return nil, fmt.Errorf("%s has ended, or this is not Linux", r.Name)
+	}
+	return pids, nil
+}
+
+// Heap returns how many bytes of heap and of stacks a Go program uses after a
+// collection. It returns false for any other program.
+func (r *Running) Heap() (bytes int, ok bool, err error) {
+	if r.debug == "" {
+		return 0, false, nil
+	}
+	var profile []byte
+	for range 3 { // the second collection frees what is in pools
+		if profile, err = r.profile("heap?gc=1&debug=1"); err != nil {
+			return 0, false, err
+		}
+	}
+	heap, heapErr := number(profile, `# HeapAlloc = (\d+)`)
+	stacks, stacksErr := number(profile, `# Stack = (\d+)`)
+	return heap + stacks, true, errors.Join(heapErr, stacksErr)
+}
+
+// profile reads a profile from the pprof endpoint.
+func (r *Running) profile(what string) ([]byte, error) {
+	client := http.Client{Timeout: time.Minute}
+	res, err := client.Get("http://" + r.debug + "/debug/pprof/" + what)
+	if err != nil {
+		return nil, err
+	}
+	text, err := io.ReadAll(res.Body)
+	return text, errors.Join(err, res.Body.Close())
+}
+
+// number returns the number in the first group of a pattern.
+func number(text []byte, pattern string) (int, error) {
+	parts := regexp.MustCompile(pattern).FindSubmatch(text)
+	if parts == nil {
+		return 0, fmt.Errorf("no %s in %.200q", pattern, text)
+	}
+	return strconv.Atoi(string(parts[1]))
+}
