@@ -24,6 +24,9 @@ NODES   ?= 3
 PROXIES ?= 1
 REDIS   ?= 0
 
+# How many clients `make storm` has connect at once.
+STORM_CLIENTS ?= 2000
+
 # How often `make reloads` replaces the configuration.
 RELOADS ?= 30
 
@@ -99,6 +102,12 @@ flood: deps build bin/traefik ## Flood each proxy with waves of FLOOD_TAGGED (de
 	@echo "==> Flooding each proxy with handshakes"
 	@FLOOD_TAGGED=$(FLOOD_TAGGED) FLOOD_LEARNED=$(FLOOD_LEARNED) $(AS_XCADDY) \
 		go test -run WithstandsAFloodOfHandshakes -count=1 -v -timeout 30m ./e2e
+
+.PHONY: storm
+storm: deps build ## Have STORM_CLIENTS (default 2000) connect through Caddy at once, and say how slow handshakes get
+	@echo "==> Connecting $(STORM_CLIENTS) clients at once"
+	@STORM_CLIENTS=$(STORM_CLIENTS) $(AS_XCADDY) \
+		go test -run InAStorm -count=1 -v -timeout 15m ./e2e
 
 .PHONY: reloads
 reloads: deps build bin/traefik ## Replace the configuration of each proxy RELOADS times (default 30) under clients

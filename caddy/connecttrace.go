@@ -81,6 +81,13 @@ func (t *connectTrace) wasSent() bool {
 	return t.sent
 }
 
+// forgetSent forgets that the request was sent, as it may be sent again.
+func (t *connectTrace) forgetSent() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.sent = false
+}
+
 // reset forgets all tries, for another reverse_proxy.
 func (t *connectTrace) reset() {
 	t.mu.Lock()

@@ -143,6 +143,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	// Browsers send no cookies in a preflight request and ignore those of its
 	// reply.
 	state.maySetCookie = !state.hasSession && r.Method != http.MethodOptions
+	state.mayResend = isEngineIO && !state.hasSession && hasNoBody(r)
 	r = state.trace.withTrace(r)
 	if !isEngineIO {
 		return next.ServeHTTP(w, r)
@@ -156,6 +157,17 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		h.counts.addUnbound(unboundSIDOff)
 	}
 	return next.ServeHTTP(w, r)
+}
+
+// hasNoBody reports whether a request has no body. That of a WebSocket over HTTP/2
+// or HTTP/3 begins after the handshake.
+func hasNoBody(r *http.Request) bool {
+	switch r.Method {
+	case http.MethodGet, http.MethodOptions:
+		return r.ContentLength == 0
+	default:
+		return r.Method == http.MethodConnect
+	}
 }
 
 // serveHandshake serves a handshake poll, and tags or learns the new session.

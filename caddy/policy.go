@@ -66,13 +66,26 @@ type AffinitySelection struct {
 
 	// How long an upstream that could not be dialed gets no new sessions, unless
 	// all others are cooling down too. Only failed connections count (refused,
-	// timed out, or an address that could not be resolved), never replies or
-	// anything that clients send. Each is logged at level DEBUG. All sites share
+	// timed out, or an address that could not be resolved), and an upstream that
+	// was silent for `handshake_timeout`, never replies or anything that clients
+	// send. Each failed connection is logged at level DEBUG. All sites share
 	// the failures of an address, as with Caddy's passive health checks; each
 	// policy applies its own `cool_down` to them. They survive a config reload.
 	// With `0` (`off` in a Caddyfile), this policy neither records nor counts
 	// failures. Default: `5s`.
 	CoolDown *caddy.Duration `json:"cool_down,omitempty"`
+
+	// How long an upstream may leave a request that opens a session without an
+	// answer, and answer no other such request either, before another upstream
+	// gets the request. It counts from the moment the request has been sent, and
+	// applies to handshakes over HTTP long-polling, to those over WebSocket, and to
+	// their preflight requests. The upstream then cools down as if it could not
+	// be dialed. A handshake is given to another upstream up to three times, and no
+	// more often than `lb_retries` and `lb_try_duration` allow. If there is no
+	// other upstream that is healthy, not cooling down, and not tried, the
+	// upstream has as long as the client waits. Requests of open sessions have no
+	// timeout. `0` (`off` in a Caddyfile) is no timeout. Default: `3s`.
+	HandshakeTimeout *caddy.Duration `json:"handshake_timeout,omitempty"`
 
 	// The cookie that identifies a client's upstream when the session ID does
 	// not. Default: none.
@@ -89,12 +102,13 @@ type AffinitySelection struct {
 	// and `caddy affinity drain` can drain an upstream without a reload.
 	Drain []string `json:"drain,omitempty"`
 
-	fallback  reverseproxy.Selector
-	tags      *tagIndex
-	coolDowns coolDowns
-	drains    *drains
-	leastConn *sessionLeastConn
-	logger    *zap.Logger
+	fallback   reverseproxy.Selector
+	tags       *tagIndex
+	coolDowns  coolDowns
+	handshakes handshakeTimeout
+	drains     *drains
+	leastConn  *sessionLeastConn
+	logger     *zap.Logger
 
 	// proxy is the reverse_proxy of the policy, http the app that it is in, and
 	// noted the pool of its last request.
@@ -147,6 +161,14 @@ func (a *AffinitySelection) Provision(ctx caddy.Context) error {
 	}
 	a.coolDowns = app.shared.dials.coolDowns(coolDown)
 	a.resends = hasRetryMatch(a.proxy)
+	timeout := defaultHandshakeTimeout
+	if a.HandshakeTimeout != nil {
+		timeout = time.Duration(*a.HandshakeTimeout)
+	}
+	if timeout < 0 {
+		return fmt.Errorf("handshake_timeout %s: must not be negative", timeout)
+	}
+	a.handshakes = newHandshakeTimeout(app.shared.handshakes, timeout, a.proxy)
 	if a.Cookie != nil {
 		if err := a.Cookie.provision(); err != nil {
 			return err
@@ -215,11 +237,12 @@ func hasRetryMatch(proxy *reverseproxy.Handler) bool {
 // UnmarshalCaddyfile sets up the policy from Caddyfile tokens. Syntax:
 //
 //	lb_policy affinity {
-//	    secret    <secret> [<accepted_secrets...>]
-//	    cool_down <duration>|off
-//	    fallback  <policy> [<args...>]
-//	    drain     <upstreams...>
-//	    cookie    [<name>] {
+//	    secret            <secret> [<accepted_secrets...>]
+//	    cool_down         <duration>|off
+//	    handshake_timeout <duration>|off
+//	    fallback          <policy> [<args...>]
+//	    drain             <upstreams...>
+//	    cookie            [<name>] {
 //	        <options of Cookie>
 //	    }
 //	}
@@ -235,6 +258,9 @@ func (a *AffinitySelection) unmarshalOption(d *caddyfile.Dispenser) error {
 
 	case "cool_down":
 		return unmarshalDurationOrOff(d, &a.CoolDown)
+
+	case "handshake_timeout":
+		return unmarshalDurationOrOff(d, &a.HandshakeTimeout)
 
 	case "fallback":
 		if a.FallbackRaw != nil {

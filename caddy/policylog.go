@@ -35,6 +35,18 @@ func (a *AffinitySelection) logFailedDial(upstream *reverseproxy.Upstream, err e
 	}
 }
 
+// logHandshakeTimeout logs that an upstream did not answer a handshake in time,
+// as a warning if a cool-down starts.
+func (a *AffinitySelection) logHandshakeTimeout(upstream *reverseproxy.Upstream, err error, starts bool) {
+	level := zapcore.DebugLevel
+	if starts {
+		level = zapcore.WarnLevel
+	}
+	if c := a.logger.Check(level, "upstream did not answer a handshake in time, so another one gets it; new sessions avoid it during its cool-down"); c != nil {
+		c.Write(zap.String("upstream", upstream.String()), zap.Duration("cool_down", a.coolDowns.period), zap.Error(err))
+	}
+}
+
 // warnMissingHandler logs one warning if Engine.IO requests do not pass the
 // affinity handler.
 func (a *AffinitySelection) warnMissingHandler(req *http.Request) {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -69,6 +70,14 @@ type requestState struct {
 	// of the upstreams that could not be dialed.
 	trace    connectTrace
 	undialed []string
+
+	// mayResend reports whether the request opens a session and has no body, so
+	// that it can be sent again. If so, began is when reverse_proxy got it, tries
+	// counts its tries, and watch is that of this try.
+	mayResend bool
+	began     time.Time
+	tries     int
+	watch     *handshakeWatch
 
 	// selected is the upstream of this try, responder the tag that its new sessions
 	// get, and stats its counts.
@@ -199,6 +208,26 @@ func (s *requestState) endTry() (undialed *reverseproxy.Upstream, err error) {
 	}
 	s.stats.undialed.Add(1)
 	return upstream, err
+}
+
+// startTries begins the tries of a reverse_proxy.
+func (s *requestState) startTries() {
+	_ = s.endWatch() // of another reverse_proxy
+	s.tries = 0
+	if s.mayResend {
+		s.began = time.Now()
+	}
+}
+
+// endWatch ends the watch of a try. It returns the error that it has canceled the
+// try with, or nil.
+func (s *requestState) endWatch() error {
+	w := s.watch
+	if w == nil {
+		return nil
+	}
+	s.watch = nil
+	return w.end()
 }
 
 // hasTried reports whether an upstream was chosen for an earlier try.

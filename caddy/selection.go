@@ -30,6 +30,7 @@ func (a *AffinitySelection) Select(pool reverseproxy.UpstreamPool, req *http.Req
 			return nil
 		}
 	}
+	state.tries++
 	state.readCookie(a.Cookie, req.Header)
 	if state.hasSession && state.pinned == "" && state.cookieTag != "" && a.tags.hasSeen(pool, state.cookieTag) {
 		state.pinned, state.resolved = state.cookieTag, core.ReasonCookie
@@ -66,6 +67,7 @@ func (a *AffinitySelection) Select(pool reverseproxy.UpstreamPool, req *http.Req
 	} else if upstream = a.selectFallback(pool, req, w, state); upstream == nil {
 		return nil
 	}
+	a.watchHandshake(pool, req, upstream, state)
 	state.setChosen(upstream, a.tags.of(pool, upstream))
 	a.logSelected(state, upstream)
 	return upstream
@@ -78,6 +80,7 @@ func (a *AffinitySelection) resolve(pool reverseproxy.UpstreamPool, req *http.Re
 	state.policy = a
 	state.trace.reset()
 	state.tried, state.undialed = nil, nil
+	state.startTries()
 	state.pinned, state.resolved, state.pinnedStats = "", "", nil
 	if !state.isEngineIO {
 		return
@@ -115,8 +118,11 @@ func (a *AffinitySelection) byCookie(pool reverseproxy.UpstreamPool, state *requ
 }
 
 // endTry ends the try of a request, if there was one. An upstream that could not
-// be dialed cools down.
+// be dialed, or did not answer a handshake, cools down.
 func (a *AffinitySelection) endTry(state *requestState) {
+	if upstream := state.selected; upstream != nil {
+		a.endWatch(state, upstream)
+	}
 	if upstream, err := state.endTry(); upstream != nil && a.coolDowns.start(upstream, err) {
 		a.logFailedDial(upstream, err)
 	}

@@ -166,6 +166,8 @@ type node struct {
 	header http.Header
 	// hold, if set, blocks each poll until it is closed.
 	hold chan struct{}
+	// frozen, if set, blocks each request until it is closed.
+	frozen chan struct{}
 }
 
 // startNode starts a node that opens sessions, and replies to their polls with its
@@ -183,6 +185,9 @@ func (n *node) address() string { return n.Listener.Addr().String() }
 func (n *node) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	n.queries <- r.URL.RawQuery
 	n.cookies <- strings.Join(r.Header["Cookie"], "\n")
+	if n.frozen != nil {
+		<-n.frozen
+	}
 	maps.Copy(w.Header(), n.header)
 	switch sid := r.URL.Query().Get("sid"); {
 	case sid == "":

@@ -25,6 +25,9 @@ type sharedState struct {
 	// dials has the upstreams that could not be dialed a moment ago.
 	dials *failedDials
 
+	// handshakes has the upstreams that have handshakes to answer.
+	handshakes *waitingHandshakes
+
 	// leastConn has the recent sessions of each upstream.
 	leastConn *sessionLeastConn
 
@@ -56,6 +59,7 @@ func acquireShared(app *App, maxSessions int) (*sharedState, error) {
 		return &sharedState{
 			sessions:    core.NewSessions(maxSessions),
 			dials:       newFailedDials(),
+			handshakes:  newWaitingHandshakes(),
 			leastConn:   newSessionLeastConn(),
 			tags:        newSeenTags(),
 			upstreams:   newUpstreamTable(),

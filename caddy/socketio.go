@@ -44,19 +44,20 @@ const (
 // reverse_proxy directive, except for these additional options:
 //
 //	socketio [<matcher>] <upstreams...> {
-//	    sid       auto|tag|learn|off
-//	    secret    <secret> [<accepted_secrets...>]
-//	    cool_down <duration>|off
-//	    fallback  <policy> [<args...>]
-//	    drain     <upstreams...>
-//	    cookie    [<name>] {
+//	    sid               auto|tag|learn|off
+//	    secret            <secret> [<accepted_secrets...>]
+//	    cool_down         <duration>|off
+//	    handshake_timeout <duration>|off
+//	    fallback          <policy> [<args...>]
+//	    drain             <upstreams...>
+//	    cookie            [<name>] {
 //	        <options of Cookie>
 //	    }
 //	    <any reverse_proxy subdirective>
 //	}
 //
 // They are the options of the affinity handler (sid) and of the affinity policy
-// (secret, cool_down, fallback, drain, cookie). A line such as this:
+// (secret, cool_down, handshake_timeout, fallback, drain, cookie). A line such as this:
 //
 //	socketio /socket.io/* node1:3000 node2:3000
 //
@@ -156,7 +157,7 @@ func (o *socketIOOptions) extract(d *caddyfile.Dispenser) error {
 		switch name {
 		case "sid":
 			err = o.handler.unmarshalOption(option)
-		case "secret", "cool_down", "fallback", "drain", "cookie":
+		case "secret", "cool_down", "handshake_timeout", "fallback", "drain", "cookie":
 			err = o.policy.unmarshalOption(option)
 		case "lb_policy":
 			err = option.Err("socketio always uses lb_policy affinity; use fallback to choose the policy for new sessions")

@@ -41,6 +41,9 @@ type Clients struct {
 	Reconnect          bool       `json:"reconnect,omitempty"`
 	Timeout            int64      `json:"timeout"`
 
+	// ConnectTimeout is the clients' own timeout in milliseconds. Default: Timeout
+	ConnectTimeout int `json:"connectTimeout,omitempty"`
+
 	// WantSetCookies is how many cookies the replies are expected to set.
 	WantSetCookies int `json:"-"`
 

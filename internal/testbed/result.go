@@ -14,6 +14,7 @@ import (
 type Result struct {
 	Clients           int            `json:"clients"`
 	Connected         int            `json:"connected"`
+	ConnectedAfter    []int          `json:"connectedAfter"`
 	IDMismatch        int            `json:"idMismatch"`
 	Answers           int            `json:"answers"`
 	WrongNode         int            `json:"wrongNode"`
@@ -56,6 +57,7 @@ func (o Result) Add(other Result) Result {
 	return Result{
 		Clients:           o.Clients + other.Clients,
 		Connected:         o.Connected + other.Connected,
+		ConnectedAfter:    slices.Concat(o.ConnectedAfter, other.ConnectedAfter),
 		Answers:           o.Answers + other.Answers,
 		WrongNode:         o.WrongNode + other.WrongNode,
 		Mismatched:        o.Mismatched + other.Mismatched,

@@ -31,8 +31,9 @@ class Client {
       reconnection: settings.reconnect,
       forceNew: true,
       forceNode: true, // 2 would take the WebSocket of newer Node.js, which knows no agent
-      timeout: settings.timeout,
+      timeout: settings.connectTimeout || settings.timeout,
     });
+    this.began = performance.now();
     // Each session has an engine of its own, which is open before it upgrades.
     this.socket.io.on("open", () => {
       this.upgrade = new Promise((resolve) => this.socket.io.engine.once("upgrade", resolve)).then(() => result.upgraded++);
@@ -123,6 +124,7 @@ class Client {
   async connected() {
     this.node = await this.nextHello("hello");
     result.connected++;
+    result.connectedAfter.push(Math.round(performance.now() - this.began));
     count(result.perNode, this.node);
   }
 

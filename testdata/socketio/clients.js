@@ -17,6 +17,7 @@
 //
 //   clients            how many were started
 //   connected          how many got "hello" from a node
+//   connectedAfter     for each of those, milliseconds from the start to "hello"
 //   idMismatch         connected clients whose socket.id is another than the node's
 //   answers            acknowledgements that came back and were right
 //   wrongNode          acknowledgements from another node than the client's

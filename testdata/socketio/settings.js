@@ -22,12 +22,14 @@ const settings = {
   stay: 0, // in mode "continuous": milliseconds, give or take half of it, after which a client leaves and comes again
   reconnect: false,
   timeout: 120_000, // milliseconds after which something that has not happened is an error
+  connectTimeout: 0, // the clients' own timeout, in milliseconds, if it is not the one above
   ...JSON.parse(process.argv[2] ?? "{}"),
 };
 
 const result = {
   clients: settings.count,
   connected: 0,
+  connectedAfter: [],
   idMismatch: 0,
   answers: 0,
   wrongNode: 0,
