@@ -122,7 +122,7 @@ type AffinitySelection struct {
 
 	// These keep the log from repeating its warnings.
 	warnedMissingHandler *atomic.Bool
-	notFound             *notFound
+	lostWarnings         *lostWarnings
 }
 
 // CaddyModule returns the Caddy module information.
@@ -137,7 +137,7 @@ func (AffinitySelection) CaddyModule() caddy.ModuleInfo {
 func (a *AffinitySelection) Provision(ctx caddy.Context) error {
 	a.logger = ctx.Logger()
 	a.warnedMissingHandler = new(atomic.Bool)
-	a.notFound = new(notFound)
+	a.lostWarnings = newLostWarnings()
 	a.noted = new(atomic.Pointer[reverseproxy.UpstreamPool])
 	app, err := loadApp(ctx)
 	if err != nil {

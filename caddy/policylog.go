@@ -2,7 +2,6 @@ package caddy
 
 import (
 	"net/http"
-	"sync/atomic"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -56,23 +55,5 @@ func (a *AffinitySelection) warnMissingHandler(req *http.Request) {
 	if _, isEngineIO := core.ParseRequest(req.URL.RawQuery); isEngineIO && a.warnedMissingHandler.CompareAndSwap(false, true) {
 		a.logger.Warn("cannot pin Socket.IO sessions because their requests do not pass the affinity handler; " +
 			"use the socketio directive, or put the affinity directive before this reverse_proxy")
-	}
-}
-
-// notFound counts the requests of sessions whose upstream is not in the pool.
-type notFound struct {
-	unknownTag, upstreamGone atomic.Uint64
-}
-
-// warnNotFound logs a warning about sessions whose upstream is not in the pool, at
-// the first request of each kind, the tenth, the hundredth and so on.
-func (a *AffinitySelection) warnNotFound(state *requestState) {
-	requests, message := &a.notFound.upstreamGone, "the upstream of a Socket.IO session was removed, or its address or the secret was changed, so its client has to reconnect"
-	if state.reason == core.ReasonUnknownTag {
-		requests, message = &a.notFound.unknownTag, "the session ID of a Socket.IO request has a tag that no upstream has, so its client has to reconnect; "+
-			"check that all proxies in front of these upstreams have the same secret and the same upstream addresses"
-	}
-	if count := requests.Add(1); core.IsPowerOfTen(count) {
-		a.logger.Warn(message, zap.String("reason", string(state.reason)), zap.String("tag", state.pinned), zap.Uint64("requests", count))
 	}
 }

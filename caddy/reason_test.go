@@ -133,7 +133,7 @@ func TestReasonOfSessionsWhoseUpstreamIsUnhealthy(t *testing.T) {
 			nodes[1].Close()
 			for _, when := range []string{"the request finds out", "Caddy knows"} {
 				s.assertReason(t, query, header, core.ReasonUpstreamUnhealthy, tagOfNode(nodes[1]))
-				require.Len(t, s.logged(t, "could not be dialed", nodes[1].address()), 1, when)
+				require.Len(t, s.logged(t, "new sessions avoid it", nodes[1].address()), 1, when)
 			}
 		})
 	}

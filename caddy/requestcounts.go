@@ -83,7 +83,7 @@ func (s *requestState) noteReply(status int) {
 	case s.open == openWebSocket && (status == http.StatusSwitchingProtocols || status == http.StatusOK):
 		s.noteWebSocket()
 	case s.hasSession && status == http.StatusBadRequest:
-		s.noteLost()
+		s.noteLost(status)
 	}
 	s.countOnce()
 }
@@ -101,23 +101,21 @@ func (s *requestState) noteWebSocket() {
 
 // noteEnd counts a request that has ended, with an error if err is not nil.
 func (s *requestState) noteEnd(err error) {
-	if err != nil && isServerError(err) {
-		s.noteLost()
+	var handled caddyhttp.HandlerError
+	if err != nil && errors.As(err, &handled) && handled.StatusCode >= http.StatusInternalServerError {
+		s.noteLost(handled.StatusCode)
 	}
 	s.countOnce()
 }
 
-// isServerError reports whether an error has a status from 500 on.
-func isServerError(err error) bool {
-	var handled caddyhttp.HandlerError
-	return errors.As(err, &handled) && handled.StatusCode >= http.StatusInternalServerError
-}
-
 // noteLost counts a poll that failed because its upstream could not be reached, or
-// does not have the session.
-func (s *requestState) noteLost() {
+// does not have the session. The log says why.
+func (s *requestState) noteLost(status int) {
 	if s.kind == core.KindPoll && s.pinnedStats != nil {
 		s.pinnedStats.lost.Add(1)
+	}
+	if s.policy != nil && s.hasSession && !s.counted {
+		s.policy.warnLost(s, status)
 	}
 }
 

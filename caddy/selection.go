@@ -48,7 +48,6 @@ func (a *AffinitySelection) Select(pool reverseproxy.UpstreamPool, req *http.Req
 				state.reason = core.ReasonUpstreamGone
 				state.pinnedStats = &a.tags.shared.upstreams.removed
 			}
-			a.warnNotFound(state)
 		case !upstream.Healthy() || state.couldNotDial(upstream):
 			state.reason = core.ReasonUpstreamUnhealthy
 		case upstream.Full():

@@ -38,6 +38,8 @@ func TestCommandsOfTheDocsExist(t *testing.T) {
 				assert.Equal(t, "go install github.com/caddyserver/xcaddy/cmd/xcaddy@"+xcaddyVersion(t), line, "%s", block)
 			case "curl":
 				assert.Regexp(t, `^curl (-\w+ )*'https?://[^ ']+'$`, line, "%s", block)
+			case "caddy":
+				assert.Regexp(t, `^caddy affinity( (list|drain|undrain|explain)( '[^']+'| [\w.:-]+)*)?( --\w+)*$`, line, "%s", block)
 			case "git":
 				assert.Greater(t, len(words), 1, "%s: %s", block, line)
 			default:
