@@ -35,9 +35,10 @@ RELOADS ?= 30
 BENCH ?=
 
 # Debian packages that the tests need, each with a command of its own name, or with
-# the one behind the slash: a Redis, which a test starts for itself, systemd, which
-# a test asks whether a unit is valid, and a browser, unless CHROMIUM names one.
-DEBIAN_PACKAGES := redis-server systemd/systemd-analyze $(if $(CHROMIUM),,chromium)
+# the one behind the slash: a Redis and the load balancers that docs/migrate.md
+# divides requests in, which tests start for themselves, systemd, which a test asks
+# whether a unit is valid, and a browser, unless CHROMIUM names one.
+DEBIAN_PACKAGES := redis-server nginx haproxy apache2 systemd/systemd-analyze $(if $(CHROMIUM),,chromium)
 
 # How xcaddy builds a user's Caddy. All that compiles Caddy without the race
 # detector does it this way, the tests that call go build themselves too, so

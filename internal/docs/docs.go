@@ -30,6 +30,10 @@ func (b Block) String() string {
 	return fmt.Sprintf("%s:%d", b.File, b.Line)
 }
 
+// Peer is the kind of a block for another load balancer. The tests that load the
+// blocks of its language leave it alone.
+const Peer = "peer"
+
 // Files returns the paths of all documents below the root of the project: those
 // in the root itself and those in docs.
 func Files(root string) ([]string, error) {

@@ -150,7 +150,8 @@ type serviceReference struct {
 
 type stickyResource struct {
 	Cookie struct {
-		Name string `yaml:"name"`
+		Name   string `yaml:"name"`
+		MaxAge int    `yaml:"maxAge"`
 	} `yaml:"cookie"`
 }
 
