@@ -88,7 +88,7 @@ test-yaegi: bin/yaegi ## Run the tests of core and traefik in Traefik's interpre
 	done
 
 .PHONY: test-real
-test-real: deps build bin/traefik bin/goserver bin/validator bin/gotestsum bin/xcaddy ## Run the tests that start Caddy, Traefik, Socket.IO nodes and clients, Redis, xcaddy, a browser
+test-real: deps build bin/traefik bin/goserver bin/validator bin/promtool bin/gotestsum bin/xcaddy ## Run the tests that start Caddy, Traefik, Socket.IO nodes and clients, Redis, Prometheus, xcaddy, a browser
 	@echo "==> Testing $(REAL) with real programs (minutes)"
 	@$(AS_XCADDY) bin/gotestsum --format testname -- -p 2 -parallel $$((2 * $$(nproc))) -count=1 -timeout 45m $(REAL)
 
@@ -179,6 +179,26 @@ bin/validator: $(wildcard testdata/validator/*.go) testdata/validator/go.mod tes
 	@echo "==> Building $@, with the validation of Kubernetes (at first this compiles it: a minute)"
 	@$(AS_XCADDY) go -C testdata/validator build -o ../../$@ .
 	@touch $@
+
+.PHONY: prometheus
+prometheus: bin/promtool ## Unpack bin/prometheus and bin/promtool, for the tests
+
+# From Debian's package, which is not installed: that would bring the libraries of
+# its web pages, and start a Prometheus. promtool is the last to be there.
+bin/promtool:
+	@mkdir -p bin/debian
+	@if type -P prometheus && type -P promtool; then \
+		ln -sf "$$(type -P prometheus)" "$$(type -P promtool)" bin; \
+	else \
+		echo "==> Unpacking bin/prometheus and bin/promtool from Debian's package"; \
+		cd bin/debian; \
+		download() { apt-get -o APT::Sandbox::User=root download prometheus; }; \
+		download || { [[ $$(id -u) = 0 ]] && apt-get update && download; } || \
+			{ echo "Missing: prometheus and promtool. Put them on the PATH. See https://prometheus.io/download" >&2; exit 1; }; \
+		dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x --strip-components=3 ./usr/bin/prometheus ./usr/bin/promtool; \
+		mv prometheus promtool ..; \
+	fi
+	@rm -r bin/debian
 
 .PHONY: deps
 deps: debian-packages node-packages ## Install what the tests need besides Go and Node.js
