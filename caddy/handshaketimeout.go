@@ -97,8 +97,11 @@ func (a *AffinitySelection) endWatch(state *requestState, upstream *reverseproxy
 		return
 	}
 	state.trace.forgetSent() // the request is to be sent again
-	coolsDown := a.coolDowns.has(upstream)
-	starts := !strings.Contains(upstream.Dial, "{") && a.coolDowns.start(upstream, err) && !coolsDown
+	coolsDown, starts := a.coolDowns.has(upstream), false
+	if !strings.Contains(upstream.Dial, "{") {
+		state.stats.unanswered.Add(1)
+		starts = a.coolDowns.start(upstream, err) && !coolsDown
+	}
 	a.logHandshakeTimeout(upstream, err, starts)
 }
 

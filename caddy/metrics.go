@@ -48,6 +48,8 @@ var (
 		"Polling requests of open sessions that failed because the upstream could not be reached or did not have the session. A lost session normally has one.", "upstream")
 	dialFailuresTotal = newCounter("dial_failures_total",
 		"Connections to the upstream that could not be made.", "upstream")
+	handshakeTimeoutsTotal = newCounter("handshake_timeouts_total",
+		"Handshakes that went to another upstream because this one did not answer within handshake_timeout.", "upstream")
 	openPolls = newGauge("open_polls",
 		"Polls that wait for packets.", "upstream")
 	openWebSockets = newGauge("open_websockets",
@@ -55,7 +57,7 @@ var (
 	upstreamsHealthy = newGauge("upstreams_healthy",
 		"Whether the health checks of all sites find the upstream healthy.", "upstream")
 	upstreamsCoolingDown = newGauge("upstreams_cooling_down",
-		"Whether new sessions avoid the upstream because it could not be dialed.", "upstream")
+		"Whether new sessions avoid the upstream because it could not be dialed or did not answer a handshake.", "upstream")
 	upstreamsDraining = newGauge("upstreams_draining",
 		"Whether the upstream gets no new sessions.", "upstream")
 

@@ -176,7 +176,7 @@ func TestMetricsCountUnboundHandshakes(t *testing.T) {
 
 func TestMetricsShowUpstreams(t *testing.T) {
 	nodes, addresses := startNodes(t, 2)
-	s := serve(t, "socketio"+addresses)
+	s := serve(t, "socketio"+addresses+" {\ncool_down 1h\n}")
 	sid := s.open(t, polling)
 	lost, other := nodes[0], nodes[1]
 	if nodeIn(sid) == "b" {
@@ -224,6 +224,17 @@ func TestMetricsSurviveAReload(t *testing.T) {
 	assert.Equal(t, 1, series[`requests_total{kind="poll",reason="upstream_gone"}`])
 	assert.Contains(t, series, of("sessions_opened_total", kept))
 	assert.NotContains(t, series, of("sessions_opened_total", removed))
+}
+
+func TestMetricsCountHandshakeTimeouts(t *testing.T) {
+	s, frozen, other, thaw := serveFrozen(t, "cool_down 1h")
+	s.get(t, polling)
+	thaw()
+	series := seriesOf(t)
+	assert.Equal(t, 1, series[of("handshake_timeouts_total", frozen)])
+	assert.Equal(t, 1, series[of("upstreams_cooling_down", frozen)])
+	assert.Equal(t, 0, series[of("handshake_timeouts_total", other)])
+	assert.Equal(t, 0, series[of("dial_failures_total", frozen)])
 }
 
 // An upstream that was removed keeps its series while something is open on it.

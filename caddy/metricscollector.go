@@ -83,6 +83,7 @@ func (s *sharedState) collectUpstreams(send sendMetric) {
 		send(sessionsOpenedTotal, float64(upstream.Opened), label)
 		send(sessionsLostTotal, float64(upstream.Lost), label)
 		send(dialFailuresTotal, float64(upstream.FailedDials), label)
+		send(handshakeTimeoutsTotal, float64(upstream.HandshakeTimeouts), label)
 		send(openPolls, float64(upstream.OpenPolls), label)
 		send(openWebSockets, float64(upstream.OpenWebSockets), label)
 		send(upstreamsDraining, number(upstream.Draining), label)
@@ -117,6 +118,7 @@ func sum(a, b adminapi.Upstream) adminapi.Upstream {
 	a.Opened += b.Opened
 	a.Lost += b.Lost
 	a.FailedDials += b.FailedDials
+	a.HandshakeTimeouts += b.HandshakeTimeouts
 	a.OpenPolls += b.OpenPolls
 	a.OpenWebSockets += b.OpenWebSockets
 	a.Healthy = (a.Healthy || a.Removed) && (b.Healthy || b.Removed)

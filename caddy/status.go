@@ -56,6 +56,7 @@ func (s *sharedState) status() []adminapi.Upstream {
 		if stats := s.upstreams.find(dial); stats != nil {
 			status.OpenPolls, status.OpenWebSockets = stats.openPolls.Load(), stats.openWebSockets.Load()
 			status.Opened, status.Lost, status.FailedDials = stats.opened.Load(), stats.lost.Load(), stats.undialed.Load()
+			status.HandshakeTimeouts = stats.unanswered.Load()
 		}
 		status.Tags = distinct(status.Tags)
 		for _, tag := range distinct(learnable[dial]) {

@@ -29,6 +29,10 @@ type upstreamStats struct {
 
 	// undialed is the number of connections that could not be made.
 	undialed atomic.Uint64
+
+	// unanswered is the number of handshakes that were not answered within the
+	// handshake_timeout.
+	unanswered atomic.Uint64
 }
 
 // openKind is which count of an upstream a request adds to while it is open.

@@ -69,6 +69,10 @@ type Upstream struct {
 
 	// FailedDials is the number of connections that could not be made.
 	FailedDials uint64 `json:"failed_dials"`
+
+	// HandshakeTimeouts is the number of handshakes that it did not answer within the
+	// handshake_timeout, and that went to another upstream.
+	HandshakeTimeouts uint64 `json:"handshake_timeouts"`
 }
 
 // The values of [Upstream.DrainedBy].
