@@ -13,11 +13,12 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/eio-affinity/affinity/internal/testbed/local"
 )
 
-// CPUTime returns how long the system has been on a CPU since it began: the sum over
-// its processes and their threads, which hardly ever end. The kernel counts it in
-// nanoseconds there, where /proc/<pid>/stat has it in hundredths of a second.
+// CPUTime returns how long the processes of the system have been on a CPU since they
+// began.
 func (r *Running) CPUTime() (time.Duration, error) {
 	var sum time.Duration
 	pids, err := r.processes()
@@ -25,22 +26,11 @@ func (r *Running) CPUTime() (time.Duration, error) {
 		return 0, err
 	}
 	for _, pid := range pids {
-		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
-		if err != nil {
-			return 0, err
+		taken, err := local.CPUTime(pid)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return 0, fmt.Errorf("%s: %w", r.Name, err)
 		}
-		for _, thread := range threads {
-			text, err := os.ReadFile(thread) //nolint:gosec // the kernel names it
-			if errors.Is(err, fs.ErrNotExist) {
-				continue
-			}
-			first, _, _ := strings.Cut(string(text), " ")
-			running, parseErr := strconv.ParseInt(first, 10, 64)
-			if err := errors.Join(err, parseErr); err != nil {
-				return 0, fmt.Errorf("reading the CPU time of %s: %w", r.Name, err)
-			}
-			sum += time.Duration(running)
-		}
+		sum += taken
 	}
 	return sum, nil
 }

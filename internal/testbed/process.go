@@ -99,6 +99,14 @@ func (p *Process) Signal(t *testing.T, signal os.Signal) {
 	require.NoError(t, p.Process.Signal(signal))
 }
 
+// CPUTime returns how long the program has been on a CPU.
+func (p *Process) CPUTime(t *testing.T) time.Duration {
+	t.Helper()
+	used, err := local.CPUTime(p.PID())
+	require.NoError(t, err, p.Name)
+	return used
+}
+
 // EndByStdin closes standard input when the test ends, and waits until the program
 // has ended by itself, for programs that have to clean up.
 func (p *Process) EndByStdin(t *testing.T) {
