@@ -27,6 +27,9 @@ REDIS   ?= 0
 # How many clients `make storm` has connect at once.
 STORM_CLIENTS ?= 2000
 
+# How many sessions `make lost` loses: an even number.
+LOST_SESSIONS ?= 1000
+
 # How often `make reloads` replaces the configuration.
 RELOADS ?= 30
 
@@ -109,6 +112,12 @@ storm: deps build ## Have STORM_CLIENTS (default 2000) connect through Caddy at 
 	@echo "==> Connecting $(STORM_CLIENTS) clients at once"
 	@STORM_CLIENTS=$(STORM_CLIENTS) $(AS_XCADDY) \
 		go test -run InAStorm -count=1 -v -timeout 15m ./e2e
+
+.PHONY: lost
+lost: deps build ## Lose the node of LOST_SESSIONS sessions (default 1000), with each value of Caddy's option lost
+	@echo "==> Losing the node of $(LOST_SESSIONS) sessions"
+	@LOST_SESSIONS=$(LOST_SESSIONS) $(AS_XCADDY) \
+		go test -run 'ReconnectsClientsOfLostSessions$$|RejectsLostSessionsWithoutANode' -count=1 -v -timeout 30m ./e2e
 
 .PHONY: reloads
 reloads: deps build bin/traefik ## Replace the configuration of each proxy RELOADS times (default 30) under clients

@@ -138,6 +138,7 @@ func fillGrammar(t *testing.T, grammar string) string {
 		"sid auto|tag|learn|off", "sid learn",
 		"<secret> [<accepted_secrets...>]", "sesame mustard",
 		"<policy> [<args...>]", "round_robin",
+		"fallback|reject", "reject",
 		"<duration>|off", "5s",
 		"<duration>", "1h",
 		"<number>", "1000",

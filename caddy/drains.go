@@ -1,8 +1,12 @@
 package caddy
 
 import (
+	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 )
 
 // drains has the dial addresses of the upstreams that the admin API drains. Only
@@ -58,4 +62,18 @@ func (d *drains) all() []string {
 		dials = append(dials, dial)
 	}
 	return dials
+}
+
+// checkDrain returns an error if an upstream to drain is none of the proxy's,
+// unless those are dynamic.
+func (a *AffinitySelection) checkDrain() error {
+	if a.proxy == nil || a.proxy.DynamicUpstreamsRaw != nil {
+		return nil
+	}
+	for _, dial := range a.Drain {
+		if !slices.ContainsFunc(a.proxy.Upstreams, func(upstream *reverseproxy.Upstream) bool { return upstream.Dial == dial }) {
+			return fmt.Errorf("drain %s: no upstream of this reverse_proxy has this address", dial)
+		}
+	}
+	return nil
 }

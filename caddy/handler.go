@@ -48,7 +48,8 @@ func init() {
 // `learned` | This process has learned the session.
 // `cookie` | The client's cookie has the tag of the upstream.
 //
-// With any other reason, the fallback policy selected the upstream:
+// With any other reason, the fallback policy selected the upstream, or the request
+// was rejected; see the `lost` option of [AffinitySelection]:
 //
 // Reason | Description
 // -------|-------------
@@ -156,7 +157,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		}
 		h.counts.addUnbound(unboundSIDOff)
 	}
-	return next.ServeHTTP(w, r)
+	state.rejected = false
+	if err = next.ServeHTTP(w, r); err != nil && state.rejected {
+		return replyUnknown(w, r)
+	}
+	return err
 }
 
 // hasNoBody reports whether a request has no body. That of a WebSocket over HTTP/2

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -39,9 +38,10 @@ var errOwnFallback = errors.New("affinity cannot be its own fallback")
 // Precedence: tag in the session ID, learned session, cookie. If the upstream of
 // a session is healthy but at its request limit, no upstream is selected, so
 // that reverse_proxy waits for it (see lb_try_duration), as no other upstream
-// has the session. If it is unhealthy or was removed, the fallback policy
-// selects an upstream. That one replies "Session ID unknown", and the client
-// reconnects.
+// has the session. If it is unhealthy or was removed, the session is lost: the
+// reply is "Session ID unknown", and the client reconnects. That is the reply of
+// the upstream that the fallback policy selects, or of this proxy; see the `lost`
+// option.
 //
 // The fallback policy also selects the upstream of new sessions, and of requests
 // that are not Engine.IO's. If it selects an upstream that is cooling down, or
@@ -97,10 +97,25 @@ type AffinitySelection struct {
 	// upstreams with the same count, the one selected least recently is next.
 	FallbackRaw json.RawMessage `json:"fallback,omitempty" caddy:"namespace=http.reverse_proxy.selection_policies inline_key=policy"`
 
+	// What happens to a request of a lost session: the upstream that its session ID
+	// or this process's memory leads to is unhealthy, could not be dialed or was
+	// removed, or no upstream has or had the tag. `fallback`: the fallback policy
+	// selects an upstream, which replies that it does not know the session.
+	// `reject`: this proxy gives the same reply immediately, whatever lb_retries and
+	// lb_try_duration say, and no upstream gets the request. The reply has no CORS
+	// headers but those of the site's `header` directive. Preflight requests are
+	// not rejected, nor are sessions without a tag that this process has not
+	// learned, as another proxy may know them, nor those that only a cookie leads
+	// to, as it may be of another session. Not for upstreams that are proxies
+	// themselves, as those share their sessions. Default: `fallback`.
+	Lost string `json:"lost,omitempty"`
+
 	// The upstreams that get no new sessions, by their addresses as the proxy has
 	// them. They keep the sessions that they have. Default: none; the admin API
 	// and `caddy affinity drain` can drain an upstream without a reload.
 	Drain []string `json:"drain,omitempty"`
+
+	rejectsLost bool // see Lost
 
 	fallback   reverseproxy.Selector
 	tags       *tagIndex
@@ -177,6 +192,9 @@ func (a *AffinitySelection) Provision(ctx caddy.Context) error {
 	if err := a.checkDrain(); err != nil {
 		return err
 	}
+	if a.rejectsLost, err = parseLost(a.Lost); err != nil {
+		return err
+	}
 
 	if a.FallbackRaw == nil {
 		a.fallback = app.shared.leastConn
@@ -187,20 +205,6 @@ func (a *AffinitySelection) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("loading fallback selection policy: %w", err)
 	}
 	a.fallback = mod.(reverseproxy.Selector)
-	return nil
-}
-
-// checkDrain returns an error if an upstream to drain is none of the proxy's,
-// unless those are dynamic.
-func (a *AffinitySelection) checkDrain() error {
-	if a.proxy == nil || a.proxy.DynamicUpstreamsRaw != nil {
-		return nil
-	}
-	for _, dial := range a.Drain {
-		if !slices.ContainsFunc(a.proxy.Upstreams, func(upstream *reverseproxy.Upstream) bool { return upstream.Dial == dial }) {
-			return fmt.Errorf("drain %s: no upstream of this reverse_proxy has this address", dial)
-		}
-	}
 	return nil
 }
 
@@ -241,6 +245,7 @@ func hasRetryMatch(proxy *reverseproxy.Handler) bool {
 //	    cool_down         <duration>|off
 //	    handshake_timeout <duration>|off
 //	    fallback          <policy> [<args...>]
+//	    lost              fallback|reject
 //	    drain             <upstreams...>
 //	    cookie            [<name>] {
 //	        <options of Cookie>
@@ -286,6 +291,9 @@ func (a *AffinitySelection) unmarshalOption(d *caddyfile.Dispenser) error {
 
 	case "drain":
 		return unmarshalValues(d, &a.Drain)
+
+	case "lost":
+		return a.unmarshalLost(d)
 
 	case "cookie":
 		if a.Cookie != nil {

@@ -27,6 +27,13 @@ func (a *AffinitySelection) logSelected(state *requestState, upstream *reversepr
 	}
 }
 
+// logRejected logs a request of a lost session.
+func (a *AffinitySelection) logRejected(state *requestState) {
+	if c := a.logger.Check(zapcore.DebugLevel, "rejected request of lost session"); c != nil {
+		c.Write(zap.String("reason", string(state.reason)), zap.String("sid", state.sid), zap.String("tag", state.pinned))
+	}
+}
+
 // logFailedDial logs that an upstream could not be dialed and cools down.
 func (a *AffinitySelection) logFailedDial(upstream *reverseproxy.Upstream, err error) {
 	if c := a.logger.Check(zapcore.DebugLevel, "upstream could not be dialed; new sessions avoid it during its cool-down"); c != nil {

@@ -90,6 +90,10 @@ type requestState struct {
 	pinnedStats *upstreamStats
 	waited      bool
 
+	// rejected reports whether the policy has left the reply to the handler, as the
+	// session is lost.
+	rejected bool
+
 	// cookie is the policy's, if it has one, and cookieTag the tag in the
 	// client's. maySetCookie reports whether the reply may set a new one.
 	cookie       *Cookie

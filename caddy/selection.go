@@ -11,7 +11,7 @@ import (
 // Select returns the upstream of the request's session if it is healthy. It
 // returns nil if that upstream is at its request limit, so that reverse_proxy
 // waits for it. Any other request gets an upstream from its cookie or else from
-// the fallback policy.
+// the fallback policy, unless it is rejected.
 func (a *AffinitySelection) Select(pool reverseproxy.UpstreamPool, req *http.Request, w http.ResponseWriter) *reverseproxy.Upstream {
 	a.notePool(pool)
 	state := stateOf(req.Context())
@@ -58,6 +58,9 @@ func (a *AffinitySelection) Select(pool reverseproxy.UpstreamPool, req *http.Req
 			a.logSelected(state, upstream)
 			return upstream
 		}
+		if a.rejects(state) {
+			return a.reject(state)
+		}
 	}
 
 	upstream := a.byCookie(pool, state)
@@ -81,6 +84,7 @@ func (a *AffinitySelection) resolve(pool reverseproxy.UpstreamPool, req *http.Re
 	state.tried, state.undialed = nil, nil
 	state.startTries()
 	state.pinned, state.resolved, state.pinnedStats = "", "", nil
+	state.rejected = false
 	if !state.isEngineIO {
 		return
 	}

@@ -49,6 +49,7 @@ const (
 //	    cool_down         <duration>|off
 //	    handshake_timeout <duration>|off
 //	    fallback          <policy> [<args...>]
+//	    lost              fallback|reject
 //	    drain             <upstreams...>
 //	    cookie            [<name>] {
 //	        <options of Cookie>
@@ -57,7 +58,7 @@ const (
 //	}
 //
 // They are the options of the affinity handler (sid) and of the affinity policy
-// (secret, cool_down, handshake_timeout, fallback, drain, cookie). A line such as this:
+// (secret, cool_down, handshake_timeout, fallback, lost, drain, cookie). A line such as this:
 //
 //	socketio /socket.io/* node1:3000 node2:3000
 //
@@ -157,7 +158,7 @@ func (o *socketIOOptions) extract(d *caddyfile.Dispenser) error {
 		switch name {
 		case "sid":
 			err = o.handler.unmarshalOption(option)
-		case "secret", "cool_down", "handshake_timeout", "fallback", "drain", "cookie":
+		case "secret", "cool_down", "handshake_timeout", "fallback", "lost", "drain", "cookie":
 			err = o.policy.unmarshalOption(option)
 		case "lb_policy":
 			err = option.Err("socketio always uses lb_policy affinity; use fallback to choose the policy for new sessions")

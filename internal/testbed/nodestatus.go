@@ -18,6 +18,8 @@ type NodeStatus struct {
 
 	Preflights        int // OPTIONS requests with a session ID that it has seen
 	UnknownPreflights int // those of them whose session was never here
+
+	UnknownSessions int // requests to which it replied "Session ID unknown"; Socket.IO 4 only
 }
 
 // Status returns what the node reports.

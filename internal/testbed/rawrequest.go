@@ -47,7 +47,7 @@ func UpgradeRequest(f Endpoint, sid string) string {
 }
 
 // WebSocket requests a WebSocket, of the session sid or of a new one if it is
-// empty, and closes it.
+// empty, and closes it. The reply has a text if there is no WebSocket.
 func WebSocket(t *testing.T, f Endpoint, sid string, header http.Header) Reply {
 	t.Helper()
 	query := "EIO=4&transport=websocket"
@@ -63,8 +63,14 @@ func WebSocket(t *testing.T, f Endpoint, sid string, header http.Header) Reply {
 	maps.Copy(req.Header, header)
 	resp, err := NewEngine(t, f).Client.Do(req)
 	require.NoError(t, err)
-	require.NoError(t, resp.Body.Close())
-	return Reply{Response: resp}
+	defer func() { _ = resp.Body.Close() }()
+	r := Reply{Response: resp}
+	if resp.StatusCode != http.StatusSwitchingProtocols {
+		text, err := io.ReadAll(resp.Body)
+		require.NoError(t, err)
+		r.Text = string(text)
+	}
+	return r
 }
 
 // ReadSID reads the reply to a handshake and returns its session ID.

@@ -30,7 +30,8 @@ func (c Caddy) ServeReconfigurable(t *testing.T, nodes []*Node) (Endpoint, func(
 	loads := 0
 	c = WithGeneration(c, &loads)
 	endpoints, block := c.Sites(t, Site{Upstreams: Addresses(nodes)})
-	running := StartCaddy(t, block, endpoints...)
+	running := c.Start(t, block, endpoints...)
+	endpoints[0].Program, endpoints[0].DebugAddress = running.Process, running.Admin
 	return endpoints[0], func(nodes []*Node) {
 		loads++
 		running.Load(t, c.SiteBlock(endpoints[0], Site{Upstreams: Addresses(nodes)}))

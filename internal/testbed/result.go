@@ -40,7 +40,9 @@ type Result struct {
 	NewsOfOtherNodes  int            `json:"newsOfOtherNodes"`
 	DuplicateNews     int            `json:"duplicateNews"`
 
-	Compressed int `json:"compressed"` // in a browser only
+	// In a browser only.
+	Compressed   int            `json:"compressed"`
+	LostByStatus map[string]int `json:"lostByStatus"`
 
 	Of   Clients
 	took time.Duration

@@ -11,10 +11,13 @@
 // other. These keys mean what they mean there: clients, connected, answers, wrongNode,
 // mismatched, disconnects, errors, errorCount, upgraded, perNode, finalTransports; and
 //
-//   run         the number in the settings
-//   setCookies  cookies that the browser has in the end
-//   compressed  replies of Engine.IO that came compressed
-//   idMismatch  clients whose socket's ID is another than the node's
+//   run           the number in the settings
+//   setCookies    cookies that the browser has in the end
+//   compressed    replies of Engine.IO that came compressed
+//   idMismatch    clients whose socket's ID is another than the node's
+//   lostByStatus  with "reconnect", sessions lost, by the status of the reply that the
+//                 client saw, which is 0 for a network error
+//   reopened      sessions opened after one was lost, by node
 //
 // It ends the browser and exits when its standard input closes, whatever it is
 // doing then.
@@ -42,6 +45,7 @@ const defaults = {
   messages: 4, // rounds of each client, before the last one after an upgrade
   maxBytes: 20_000, // of the largest payload; every client sends one text and one binary of this size
   options: {}, // more options of the clients
+  reconnect: false, // each client sends a message, and before it goes on it loses its session and opens another
   visit: false, // request /health from the proxy, with credentials, before the clients connect
   timeout: 120_000, // milliseconds after which something that has not happened is an error
 };

@@ -25,7 +25,8 @@
 // whose poll waits here, "active": connected sockets that have sent "echo" or "push",
 // and so have had "hello", "preflights": OPTIONS
 // requests seen that have a session ID, "unknownPreflights": those of
-// them whose session was never here}, and GET /page/ is a page for browsers: see page.js.
+// them whose session was never here, "unknownSessions": requests answered with
+// "Session ID unknown", of 4 only}, and GET /page/ is a page for browsers: see page.js.
 //
 // With --crash, GET /crash ends the node before it answers.
 //
@@ -105,6 +106,7 @@ async function start(name) {
   let healthy = true;
   let preflights = 0;
   let unknownPreflights = 0;
+  let unknownSessions = 0;
   const opened = new Set(); // the IDs of all Engine.IO sessions that were ever here
 
   function answer(req, res) {
@@ -126,6 +128,7 @@ async function start(name) {
         active: active.size,
         preflights,
         unknownPreflights,
+        unknownSessions,
       });
       res.writeHead(200, { "Content-Type": "application/json" }).end(said);
     } else if (req.method === "POST" && path === "/news") {
@@ -155,6 +158,9 @@ async function start(name) {
     };
   }
   io.engine.on("connection", ({ id }) => opened.add(id));
+  io.engine.on("connection_error", ({ code }) => {
+    if (code === 1) unknownSessions++;
+  });
 
   server.prependListener("request", (req) => {
     if (req.method !== "OPTIONS") return;

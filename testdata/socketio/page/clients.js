@@ -40,7 +40,7 @@ class PageClient {
     const options = {
       path: settings.path,
       transports: settings.transports,
-      reconnection: false,
+      reconnection: settings.reconnect,
       forceNew: true,
       timeout: settings.timeout,
       ...settings.options,
@@ -51,9 +51,15 @@ class PageClient {
     this.hello = new Promise((resolve) => this.socket.on("hello", resolve));
     this.upgrade = new Promise((resolve) => this.socket.io.engine.once("upgrade", resolve)).then(() => result.upgraded++);
     this.socket.on("connect_error", (error) => this.lose(`connecting: ${error.message}${described(error)}`));
+    this.gone = new Promise((resolve) => this.socket.once("disconnect", resolve));
     this.socket.on("disconnect", (reason, details) => {
       if (this.leaving) return;
       if (this.node) result.disconnects++;
+      if (settings.reconnect) {
+        count(result.lostByStatus, details?.description ?? reason);
+        this.node = undefined;
+        return;
+      }
       this.lose(`disconnected${this.node ? "" : " before hello"}: ${reason}${described(details)}`);
     });
     this.socket.on("pushed", (got, acknowledge) => {
@@ -81,6 +87,15 @@ class PageClient {
     this.result.connected++;
     count(this.result.perNode, node);
     if (id !== this.socket.id) this.result.idMismatch++;
+  }
+
+  // Waits until the client has lost its session and has opened another one.
+  async reopened() {
+    this.socket.emit("echo", "", () => {}); // so that the node knows that the client is connected
+    await this.until(this.gone, "the loss of the session");
+    const { node } = await this.until(new Promise((resolve) => this.socket.once("hello", resolve)), "hello of a new session");
+    this.node = node;
+    count(this.result.reopened, node);
   }
 
   async ask(event, sent) {
@@ -127,6 +142,8 @@ async function runClients(settings) {
     perNode: {},
     finalTransports: {},
     idMismatch: 0,
+    lostByStatus: {},
+    reopened: {},
   };
   if (settings.visit) await fetch(`${settings.url}/health`, { mode: "no-cors", credentials: "include" });
   const clients = Array.from({ length: settings.count }, (_, index) => new PageClient(index, settings, result));
@@ -134,7 +151,11 @@ async function runClients(settings) {
   // all have finished.
   const hellos = clients.map((client) => client.connected());
   await Promise.allSettled(hellos);
-  const lives = clients.map((client, i) => hellos[i].then(() => client.talk()));
+  const lives = clients.map(async (client, i) => {
+    await hellos[i];
+    if (settings.reconnect) await client.reopened();
+    await client.talk();
+  });
   for (const [i, { reason }] of (await Promise.allSettled(lives)).entries()) {
     if (!reason) continue;
     result.errorCount++;
