@@ -94,6 +94,9 @@ func (a *AffinitySelection) explainAs(request core.Request, mode core.Mode, sess
 		}
 	}
 	e.Reason = string(reason)
+	if a.rejectsLost && tag != "" && e.Next == adminapi.NextFallback {
+		e.Next = adminapi.NextRejected
+	}
 	return e
 }
 

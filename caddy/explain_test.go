@@ -48,6 +48,8 @@ func TestExplainSaysWhatTheNextRequestGets(t *testing.T) {
 		{"a URL with a tag", "", url + polling + "&sid=" + tag + ".a-1", adminapi.PolicyExplanation{Mode: "auto", Reason: "tag", Next: "pinned", Tag: tag, Upstream: up}},
 		{"an old secret", "secret new old", old + ".a-1", adminapi.PolicyExplanation{Mode: "auto", Reason: "tag", Next: "pinned", Tag: old, AcceptedSecret: 1, Upstream: up}},
 		{"another secret", "", other + ".a-1", adminapi.PolicyExplanation{Mode: "auto", Reason: "unknown_tag", Next: "fallback", Tag: other}},
+		{"another secret, rejected", "lost reject", other + ".a-1", adminapi.PolicyExplanation{Mode: "auto", Reason: "unknown_tag", Next: "rejected", Tag: other}},
+		{"no tag, not rejected", "lost reject", "a-7", adminapi.PolicyExplanation{Mode: "auto", Reason: "unknown_session", Next: "fallback"}},
 		{"no tag", "", "a-7", adminapi.PolicyExplanation{Mode: "auto", Reason: "unknown_session", Next: "fallback"}},
 		{"a learned session", "", "a-1", adminapi.PolicyExplanation{Mode: "auto", Learns: true, Reason: "learned", Next: "pinned", Tag: tag, Upstream: up}},
 		{"a URL of a learned session", "", polling3 + "&sid=a-1", adminapi.PolicyExplanation{Mode: "auto", Learns: true, Reason: "learned", Next: "pinned", Tag: tag, Upstream: up}},

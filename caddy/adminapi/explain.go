@@ -51,8 +51,8 @@ type PolicyExplanation struct {
 	// That of a pinned request is about its upstream as it is now.
 	Reason string `json:"reason"`
 
-	// Next is what happens to the next request: NextPinned, NextWaits or
-	// NextFallback.
+	// Next is what happens to the next request: NextPinned, NextWaits, NextFallback or
+	// NextRejected.
 	Next string `json:"next"`
 
 	// Cookie reports that the policy has a cookie, so that a request that leads to no
@@ -102,4 +102,7 @@ const (
 
 	// NextFallback: the fallback policy selects an upstream.
 	NextFallback = "fallback"
+
+	// NextRejected: this proxy replies that the session is unknown.
+	NextRejected = "rejected"
 )

@@ -64,6 +64,7 @@ func TestExplanationsOfEachReason(t *testing.T) {
 			[]string{"a:1, unhealthy\n", "look at its health check", "the client reconnects"},
 		},
 		{"a former upstream", adminapi.PolicyExplanation{Reason: "upstream_gone", Next: adminapi.NextFallback}, []string{"was removed", "the client reconnects"}},
+		{"a rejected session", adminapi.PolicyExplanation{Reason: "upstream_gone", Next: adminapi.NextRejected}, []string{"This proxy replies 400", "the client reconnects"}},
 		{"an unknown tag", adminapi.PolicyExplanation{Reason: "unknown_tag", Next: adminapi.NextFallback}, []string{"another secret or another spelling", "the client reconnects"}},
 		{"no tag", adminapi.PolicyExplanation{Reason: "unknown_session", Next: adminapi.NextFallback}, []string{"has no tag", "compressed"}},
 		{"not learned", adminapi.PolicyExplanation{Reason: "unknown_session", Learns: true, Next: adminapi.NextFallback}, []string{"does not have the session in its table"}},

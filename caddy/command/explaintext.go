@@ -156,12 +156,14 @@ func nextText(policy adminapi.PolicyExplanation) string {
 	case adminapi.NextPinned:
 		next = "It goes to " + printable(policy.Upstream.Address) + "."
 		if policy.Upstream.CoolDown != nil {
-			next += " If that still cannot be dialed, it goes to another upstream. " + refuses
+			next += ` If that still cannot be dialed, the reply is 400 "Session ID unknown", and the client reconnects.`
 		} else if policy.Upstream.Draining {
 			next += " A draining upstream keeps its sessions."
 		}
 	case adminapi.NextWaits:
 		next = "It waits for " + printable(policy.Upstream.Address) + ", up to lb_try_duration."
+	case adminapi.NextRejected:
+		next = `This proxy replies 400 "Session ID unknown" itself, and the client reconnects.`
 	default:
 		next = "It goes to an upstream that the fallback policy selects. " + refuses
 		if policy.Reason == "" || policy.MissingHandler {
