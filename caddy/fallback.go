@@ -1,15 +1,42 @@
 package caddy
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 )
 
 // maxFallbackSelections is how often the fallback policy selects for one try of a
 // request at most.
 const maxFallbackSelections = 64
+
+// unmarshalFallback parses the fallback option.
+func (a *AffinitySelection) unmarshalFallback(d *caddyfile.Dispenser) error {
+	if a.FallbackRaw != nil {
+		return d.Err("fallback already specified")
+	}
+	if !d.NextArg() {
+		return d.ArgErr()
+	}
+	name := d.Val()
+	if name == policyName {
+		return d.WrapErr(errOwnFallback)
+	}
+	mod, err := caddyfile.UnmarshalModule(d, policyNamespace+name)
+	if err != nil {
+		return fmt.Errorf("fallback: %w", err)
+	}
+	policy, ok := mod.(reverseproxy.Selector)
+	if !ok {
+		return d.Errf("fallback '%s' is not a selection policy but a %T", name, mod)
+	}
+	a.FallbackRaw = caddyconfig.JSONModuleObject(policy, "policy", name, nil)
+	return nil
+}
 
 // eligibility rates an upstream for a request that any upstream may get.
 type eligibility int

@@ -59,6 +59,7 @@ func TestLostSessionsWhoseUpstreamWasRemovedAreRejected(t *testing.T) {
 			assert.Equal(t, string(core.ReasonUpstreamGone), res.Header.Get("X-Reason"))
 			assert.Equal(t, tagOfNode(nodes[1]), res.Header.Get("X-Tag"))
 			assert.NotEmpty(t, s.logged(t, "rejected request of lost session", `"reason":"upstream_gone"`, tagOfNode(nodes[1])))
+			assert.Len(t, s.logged(t, `"warn"`, "was removed", tagOfNode(nodes[1]), `"requests":1`), 1)
 		})
 	}
 }

@@ -11,7 +11,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
@@ -268,26 +267,7 @@ func (a *AffinitySelection) unmarshalOption(d *caddyfile.Dispenser) error {
 		return unmarshalDurationOrOff(d, &a.HandshakeTimeout)
 
 	case "fallback":
-		if a.FallbackRaw != nil {
-			return d.Err("fallback already specified")
-		}
-		if !d.NextArg() {
-			return d.ArgErr()
-		}
-		name := d.Val()
-		if name == policyName {
-			return d.WrapErr(errOwnFallback)
-		}
-		mod, err := caddyfile.UnmarshalModule(d, policyNamespace+name)
-		if err != nil {
-			return fmt.Errorf("fallback: %w", err)
-		}
-		policy, ok := mod.(reverseproxy.Selector)
-		if !ok {
-			return d.Errf("fallback '%s' is not a selection policy but a %T", name, mod)
-		}
-		a.FallbackRaw = caddyconfig.JSONModuleObject(policy, "policy", name, nil)
-		return nil
+		return a.unmarshalFallback(d)
 
 	case "drain":
 		return unmarshalValues(d, &a.Drain)
