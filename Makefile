@@ -209,6 +209,10 @@ bin/promtool:
 	fi
 	@rm -r bin/debian
 
+.PHONY: docs
+docs: node-packages build ## Print the outputs of caddy affinity into docs/, as a test prints them
+	@UPDATE_DOCS=1 $(AS_XCADDY) go test -run CommandPrintsWhatTheDocsSay -count=1 ./e2e
+
 .PHONY: deps
 deps: debian-packages node-packages ## Install what the tests need besides Go and Node.js
 

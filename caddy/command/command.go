@@ -47,7 +47,7 @@ type commands struct {
 
 // newCommands returns the commands as users have them.
 func newCommands() commands {
-	return commands{sampleEvery: 500 * time.Millisecond, settle: 5 * time.Second}
+	return commands{sampleEvery: time.Second, settle: 5 * time.Second}
 }
 
 // addTo adds the flags and the subcommands to "caddy affinity".

@@ -201,7 +201,7 @@ func TestInterruptedDrainSaysThatItIsStillDraining(t *testing.T) {
 	}
 	_, _, err := run(ctx, "drain", "a:1", "--wait", "--address", s.Listener.Addr().String())
 	require.ErrorIs(t, err, errInterrupted)
-	assert.Contains(t, err.Error(), "still draining")
+	assert.Contains(t, err.Error(), "The drain goes on")
 	assert.True(t, s.upstreams[0].Draining)
 }
 

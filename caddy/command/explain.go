@@ -35,12 +35,12 @@ A session that began with a WebSocket has no session ID in any URL.
 
 With --traefik, the session is one of Traefik, with the tag of a sticky cookie. Then
 no proxy is asked: the flag names the URLs of the servers, exactly as Traefik's
-config has them. For a weighted service it also names the child services, with
-their provider, as in chat-blue@file.`,
+config has them. For a weighted service it also names the child services, as that
+service lists them.`,
 		Args: cobra.ExactArgs(1),
 		RunE: explain,
 	}
-	cmd.Flags().String("traefik", "", "The URLs of Traefik's servers, separated by commas")
+	cmd.Flags().String("traefik", "", "The URLs of Traefik's servers and the names of child services, separated by commas")
 	return cmd
 }
 

@@ -106,8 +106,8 @@ func TestExplainTraefik(t *testing.T) {
 		{"a server", traefikHash(second) + "." + own, first + "," + second, []traefikLevelExplanation{{traefikHash(second), second}}},
 		{"a URL", "https://a/socket.io/?EIO=4&transport=polling&sid=" + traefikHash(first) + "." + own, first, []traefikLevelExplanation{{traefikHash(first), first}}},
 		{"another spelling", traefikHash(first+"/") + "." + own, first, []traefikLevelExplanation{{traefikHash(first + "/"), ""}}},
-		{"two levels", traefikHash("blue@file") + "." + traefikHash(first) + "." + own, first + ", blue@file", []traefikLevelExplanation{{traefikHash("blue@file"), "blue@file"}, {traefikHash(first), first}}},
-		{"a level that the session does not pass", traefikHash("blue@file") + ".." + own, "blue@file", []traefikLevelExplanation{{traefikHash("blue@file"), "blue@file"}, {"", ""}}},
+		{"two levels", traefikHash("blue") + "." + traefikHash(first) + "." + own, first + ", blue", []traefikLevelExplanation{{traefikHash("blue"), "blue"}, {traefikHash(first), first}}},
+		{"a level that the session does not pass", traefikHash("blue") + ".." + own, "blue", []traefikLevelExplanation{{traefikHash("blue"), "blue"}, {"", ""}}},
 		{"no tag", own, first, []traefikLevelExplanation{}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

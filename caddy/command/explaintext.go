@@ -7,9 +7,6 @@ import (
 	"github.com/eio-affinity/affinity/caddy/adminapi"
 )
 
-// refuses is what a node does that does not have a session.
-const refuses = `It replies 400 "Session ID unknown", and the client reconnects.`
-
 // explanationText returns an explanation in words. If a policy knows the session,
 // it leaves out those that do not.
 func explanationText(explanation adminapi.Explanation) string {
@@ -165,7 +162,7 @@ func nextText(policy adminapi.PolicyExplanation) string {
 	case adminapi.NextRejected:
 		next = `This proxy replies 400 "Session ID unknown" itself, and the client reconnects.`
 	default:
-		next = "It goes to an upstream that the fallback policy selects. " + refuses
+		next = `It goes to an upstream that the fallback policy selects, which replies 400 "Session ID unknown", and the client reconnects.`
 		if policy.Reason == "" || policy.MissingHandler {
 			next = "It goes to an upstream that the fallback policy selects, which may not have the session."
 		}

@@ -13,7 +13,7 @@ import (
 
 var (
 	// errWaitTimeout is returned when --timeout passes.
-	errWaitTimeout = errors.New("not empty within the time of --timeout")
+	errWaitTimeout = errors.New("not empty within --timeout")
 
 	// errInterrupted is returned when a signal ends the command.
 	errInterrupted = errors.New("interrupted")
@@ -167,6 +167,6 @@ func (w *wait) stillDraining(ctx context.Context) error {
 			left = append(left, printable(upstream.Address)+" ("+openOn(upstream.open())+")")
 		}
 	}
-	return fmt.Errorf("%w: %s; what was drained is still draining: run the command again to go on waiting, or caddy affinity undrain %s",
+	return fmt.Errorf("%w: %s. The drain goes on: run the command again to wait for its end, or undo it with caddy affinity undrain %s",
 		reason, strings.Join(left, ", "), strings.Join(all, " "))
 }

@@ -32,6 +32,7 @@ var loaders = map[string]string{
 	"text output":  "TestReadmeCheckPrintsWhatTheReadmeSays",
 	"text log":     "TestLogMessagesOfTheDocsAreLogged",
 	"text tree":    "TestTreesOfTheDocsExist",
+	"text command": "TestCommandPrintsWhatTheDocsSay",
 	"js":           "TestJavaScriptOfTheDocsParses",
 }
 

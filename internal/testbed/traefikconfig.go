@@ -150,6 +150,11 @@ func (h Traefik) StickyCookie(cookie string) Object {
 
 // StickyCookieOf returns the sticky cookie of a server, name=value.
 func StickyCookieOf(address string) string {
+	return InnerCookie + "=" + StickyValueOf(address)
+}
+
+// StickyValueOf returns the value of the sticky cookie of a server.
+func StickyValueOf(address string) string {
 	sum := sha256.Sum256([]byte("http://" + address))
-	return InnerCookie + "=" + hex.EncodeToString(sum[:8])
+	return hex.EncodeToString(sum[:8])
 }
