@@ -27,6 +27,7 @@ func TestLostSessionsLogTheirCause(t *testing.T) {
 		fields               string
 	}{
 		{"the tag of another secret", "", polling + "&sid=" + core.NewTagger("theirs").Tag(n.address()) + ".a-1", lossUnknownTag, `"reason":"unknown_tag","tag":"`},
+		{"the tag of another secret, rejected", "lost reject", polling + "&sid=" + core.NewTagger("theirs").Tag(n.address()) + ".a-1", lossUnknownTag, `"reason":"unknown_tag","tag":"`},
 		{"no tag", "", polling + "&sid=b-1", lossNoTag, `"reason":"unknown_session","requests":1}`},
 		{"bytes of a client", "", polling + "&sid=%0a%1b[2J", lossNoTag, `"reason":"unknown_session","requests":1}`},
 		{"a session that was not learned", "", polling3 + "&sid=b-1", lossNotLearned, `"reason":"unknown_session","requests":1}`},
