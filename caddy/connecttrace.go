@@ -7,6 +7,8 @@ import (
 	"net/http/httptrace"
 	"sync"
 	"syscall"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 )
 
 // connectTrace records how the tries of a request connect to their upstreams.
@@ -23,9 +25,9 @@ type connectTrace struct {
 	sent bool
 }
 
-// withTrace returns a request whose connections to upstreams are recorded.
-func (t *connectTrace) withTrace(r *http.Request) *http.Request {
-	return r.WithContext(httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{
+// trace records the connections of a request to upstreams, from this try on.
+func (t *connectTrace) trace(r *http.Request) {
+	*r = *r.WithContext(httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{
 		DNSDone:      func(info httptrace.DNSDoneInfo) { t.noteError(info.Err) },
 		ConnectDone:  func(_, _ string, err error) { t.noteConnect(err) },
 		GotConn:      func(httptrace.GotConnInfo) { t.noteConnect(nil) },
@@ -93,6 +95,23 @@ func (t *connectTrace) reset() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.connected, t.err, t.sent = false, nil, false
+}
+
+// errDial is why a try failed that was not traced. The true reason is not known. It may
+// lie with this machine; then the cool-down does no harm, as dialing the other
+// upstreams fails too.
+var errDial = errors.New("could not be dialed")
+
+// dialError returns the failed dial that an error of reverse_proxy is about, or nil.
+func dialError(err error) error {
+	if err == nil {
+		return nil
+	}
+	var failed reverseproxy.DialError
+	if !errors.As(err, &failed) {
+		return nil
+	}
+	return failed
 }
 
 // isLocal reports whether a dial failed because this machine has run out of a

@@ -81,12 +81,9 @@ func TestNewSessionsAvoidUpstreamsThatCoolDown(t *testing.T) {
 	}
 }
 
-// traced returns the trace that the transport calls for a request.
-func traced(t *testing.T, state *requestState) *httptrace.ClientTrace {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody)
-	require.NoError(t, err)
-	return httptrace.ContextClientTrace(state.trace.withTrace(req).Context())
+// traced returns the trace of a request that a policy has selected an upstream for.
+func traced(req *http.Request) *httptrace.ClientTrace {
+	return httptrace.ContextClientTrace(req.Context())
 }
 
 func TestOnlyFailedDialsStartACoolDown(t *testing.T) {
@@ -122,8 +119,8 @@ func TestOnlyFailedDialsStartACoolDown(t *testing.T) {
 			pool[0].Dial = tc.dial
 			req, state := newRequest(t, "")
 			require.Same(t, pool[0], policy.Select(pool, req, nil))
-			tc.sees(traced(t, state))
-			policy.endTry(state)
+			tc.sees(traced(req))
+			policy.endTry(state, nil)
 			assert.Equal(t, tc.cools, policy.coolDowns.has(pool[0]))
 		})
 	}
@@ -132,9 +129,9 @@ func TestOnlyFailedDialsStartACoolDown(t *testing.T) {
 func TestCoolDownOff(t *testing.T) {
 	policy := newPolicy(t, "cool_down off\nfallback first")
 	pool := newPool(1, 2)
-	req, state := newRequest(t, "")
+	req, _ := newRequest(t, "")
 	require.Same(t, pool[0], policy.Select(pool, req, nil))
-	traced(t, state).ConnectDone("tcp", "", errors.ErrUnsupported)
+	traced(req).ConnectDone("tcp", "", errors.ErrUnsupported)
 	assert.Same(t, pool[1], policy.Select(pool, req, nil), "a retry goes to another upstream")
 	req, _ = newRequest(t, "")
 	assert.Same(t, pool[0], policy.Select(pool, req, nil))
@@ -145,7 +142,7 @@ func TestARetryDoesNotDialAPinnedUpstreamAgain(t *testing.T) {
 	pool := newPool(1, 2)
 	req, state := newRequest(t, tagOf(pool[1]))
 	require.Same(t, pool[1], policy.Select(pool, req, nil))
-	traced(t, state).ConnectDone("tcp", "", errors.ErrUnsupported)
+	traced(req).ConnectDone("tcp", "", errors.ErrUnsupported)
 	assert.Same(t, pool[0], policy.Select(pool, req, nil))
 	assert.Equal(t, core.ReasonUpstreamUnhealthy, state.reason)
 	assert.True(t, policy.coolDowns.has(pool[1]), "new sessions avoid it")
@@ -182,4 +179,26 @@ func TestNewSessionsOpenWhileMostUpstreamsAreDown(t *testing.T) {
 		res, body := s.get(t, polling)
 		assert.Equal(t, http.StatusOK, res.StatusCode, body)
 	}
+}
+
+// The socketio directive retries only what was not sent, so the retry itself says
+// that the upstream could not be dialed.
+func TestThePollsOfADeadUpstreamAreNotTracedAndGoToAnother(t *testing.T) {
+	nodes, addresses := startNodes(t, 2)
+	s := serve(t, "socketio"+addresses)
+	sid := s.open(t, polling)
+	dead := nodes[0]
+	if nodeIn(sid) == nodes[1].name {
+		dead = nodes[1]
+	}
+	dead.Close()
+	for range 3 {
+		res, body := s.get(t, polling+"&sid="+sid)
+		assert.Equal(t, http.StatusBadRequest, res.StatusCode, body)
+	}
+	upstream := upstreamsOf(t)[dead.address()]
+	assert.EqualValues(t, 3, upstream.FailedDials)
+	assert.EqualValues(t, 3, upstream.Lost)
+	require.NotNil(t, upstream.CoolDown)
+	assert.Equal(t, "could not be dialed", upstream.CoolDown.Error)
 }

@@ -92,7 +92,7 @@ func TestExplainUnreachableUpstreams(t *testing.T) {
 	require.NotNil(t, down.Upstream)
 	assert.False(t, down.Upstream.Healthy)
 	require.NotNil(t, down.Upstream.CoolDown)
-	assert.Contains(t, down.Upstream.CoolDown.Error, "refused")
+	assert.Contains(t, down.Upstream.CoolDown.Error, "could not be dialed")
 	assert.True(t, down.Upstream.CoolDown.Until.After(time.Now()))
 
 	s.reload(t, "socketio "+nodes[0].address())

@@ -127,7 +127,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	defer func() {
 		state.handling = false
 		if state.policy != nil {
-			state.policy.endTry(state)
+			state.policy.endTry(state, dialError(err))
 		}
 		state.noteEnd(err)
 	}()
@@ -145,7 +145,6 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	// reply.
 	state.maySetCookie = !state.hasSession && r.Method != http.MethodOptions
 	state.mayResend = isEngineIO && !state.hasSession && hasNoBody(r)
-	r = state.trace.withTrace(r)
 	if !isEngineIO {
 		return next.ServeHTTP(w, r)
 	}

@@ -96,7 +96,7 @@ func (a *AffinitySelection) endWatch(state *requestState, upstream *reverseproxy
 	if err == nil {
 		return
 	}
-	state.trace.forgetSent() // the request is to be sent again
+	state.connects.forgetSent() // the request is to be sent again
 	coolsDown, starts := a.coolDowns.has(upstream), false
 	if !strings.Contains(upstream.Dial, "{") {
 		state.stats.unanswered.Add(1)

@@ -130,6 +130,10 @@ type AffinitySelection struct {
 	http  *caddyhttp.App
 	noted *atomic.Pointer[reverseproxy.UpstreamPool]
 
+	// retriesOnlyDials reports whether a request is only retried if its upstream could
+	// not be dialed.
+	retriesOnlyDials bool
+
 	// resends reports whether a request that was sent to an upstream may be sent
 	// to another one, if lb_retry_match matches it.
 	resends bool
@@ -174,7 +178,7 @@ func (a *AffinitySelection) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("cool_down %s: must not be negative", coolDown)
 	}
 	a.coolDowns = app.shared.dials.coolDowns(coolDown)
-	a.resends = hasRetryMatch(a.proxy)
+	a.resends, a.retriesOnlyDials = hasRetryMatch(a.proxy), retriesOnlyDials(a.proxy)
 	timeout := defaultHandshakeTimeout
 	if a.HandshakeTimeout != nil {
 		timeout = time.Duration(*a.HandshakeTimeout)
@@ -225,6 +229,16 @@ func ancestorOf[T caddy.Module](ctx caddy.Context) T {
 		}
 	}
 	return none
+}
+
+// retriesOnlyDials reports whether a reverse_proxy retries only requests that it has
+// not sent: it has the lb_retry_match of socketio, or does not retry.
+func retriesOnlyDials(proxy *reverseproxy.Handler) bool {
+	if proxy == nil || proxy.LoadBalancing == nil {
+		return false
+	}
+	lb := proxy.LoadBalancing
+	return reflect.DeepEqual(lb.RetryMatchRaw, matchesNothing()) || lb.Retries == 0 && lb.TryDuration == 0
 }
 
 // hasRetryMatch reports whether a reverse_proxy has an lb_retry_match that may

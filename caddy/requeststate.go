@@ -26,7 +26,7 @@ const (
 
 // requestState is what the handler and the policy know about a request. It is a
 // variable of the request, so that both find it wherever they are in the chain.
-// It is not safe for concurrent use, except for trace.
+// It is not safe for concurrent use, except for connects.
 type requestState struct {
 	// isEngineIO reports whether this is an Engine.IO request. If so, engineIO is
 	// its query, and hasSession reports whether it belongs to a session that is
@@ -66,9 +66,10 @@ type requestState struct {
 	// one if reverse_proxy retries.
 	tried []string
 
-	// trace records the connections to upstreams. undialed has the dial addresses
-	// of the upstreams that could not be dialed.
-	trace    connectTrace
+	// connects records the connections to upstreams, if traced. undialed has the dial
+	// addresses of the upstreams that could not be dialed.
+	connects connectTrace
+	traced   bool
 	undialed []string
 
 	// mayResend reports whether the request opens a session and has no body, so
@@ -193,17 +194,31 @@ func (s *requestState) beginTry(upstream *reverseproxy.Upstream, tagged *taggedU
 	s.stats.addOpen(s.open, 1)
 }
 
+// trace records how the request connects to upstreams. The first try of a request of
+// an open session is not traced, as that takes as long as all else that is done for
+// it: reverse_proxy then only retries if the upstream could not be dialed.
+func (s *requestState) trace(req *http.Request) {
+	if !s.traced {
+		s.traced = true
+		s.connects.trace(req)
+	}
+}
+
 // endTry ends a try. It returns the upstream and the error if dialing failed for
 // a reason that lies with the upstream: not with this machine, and not with the
-// client, which a placeholder in the address may let choose what is dialed.
-func (s *requestState) endTry() (undialed *reverseproxy.Upstream, err error) {
+// client, which a placeholder in the address may let choose what is dialed. Of a try
+// that was not traced, failed says whether and why dialing failed.
+func (s *requestState) endTry(failed error) (undialed *reverseproxy.Upstream, err error) {
 	upstream := s.selected
 	if upstream == nil {
 		return nil, nil
 	}
 	s.selected = nil
 	s.stats.addOpen(s.open, -1)
-	if err = s.trace.endTry(); err == nil {
+	if err = failed; s.traced {
+		err = s.connects.endTry()
+	}
+	if err == nil {
 		return nil, nil
 	}
 	s.undialed = append(s.undialed, upstream.Dial)

@@ -25,8 +25,8 @@ func (a *AffinitySelection) Select(pool reverseproxy.UpstreamPool, req *http.Req
 	if state.policy != a {
 		a.resolve(pool, req, state)
 	} else {
-		a.endTry(state)
-		if state.trace.wasSent() && !a.resends {
+		a.endTry(state, errDial)
+		if state.connects.wasSent() && !a.resends {
 			return nil
 		}
 	}
@@ -54,6 +54,9 @@ func (a *AffinitySelection) Select(pool reverseproxy.UpstreamPool, req *http.Req
 			state.waited = true
 			return nil
 		default:
+			if !a.retriesOnlyDials || state.tries > 1 {
+				state.trace(req)
+			}
 			state.setPinned(upstream, tagged)
 			a.logSelected(state, upstream)
 			return upstream
@@ -69,6 +72,7 @@ func (a *AffinitySelection) Select(pool reverseproxy.UpstreamPool, req *http.Req
 	} else if upstream = a.selectFallback(pool, req, w, state); upstream == nil {
 		return nil
 	}
+	state.trace(req)
 	a.watchHandshake(pool, req, upstream, state)
 	state.setChosen(upstream, a.tags.of(pool, upstream))
 	a.logSelected(state, upstream)
@@ -80,7 +84,7 @@ func (a *AffinitySelection) Select(pool reverseproxy.UpstreamPool, req *http.Req
 // that has the form of a tag is part of the upstream's own session ID.
 func (a *AffinitySelection) resolve(pool reverseproxy.UpstreamPool, req *http.Request, state *requestState) {
 	state.policy = a
-	state.trace.reset()
+	state.connects.reset()
 	state.tried, state.undialed = nil, nil
 	state.startTries()
 	state.pinned, state.resolved, state.pinnedStats = "", "", nil
@@ -120,13 +124,14 @@ func (a *AffinitySelection) byCookie(pool reverseproxy.UpstreamPool, state *requ
 	return upstream
 }
 
-// endTry ends the try of a request, if there was one. An upstream that could not
-// be dialed, or did not answer a handshake, cools down.
-func (a *AffinitySelection) endTry(state *requestState) {
+// endTry ends the try of a request, if there was one. If it was not traced, failed is
+// the failed dial that it has ended with, or nil. An upstream that could not be
+// dialed, or did not answer a handshake, cools down.
+func (a *AffinitySelection) endTry(state *requestState, failed error) {
 	if upstream := state.selected; upstream != nil {
 		a.endWatch(state, upstream)
 	}
-	if upstream, err := state.endTry(); upstream != nil && a.coolDowns.start(upstream, err) {
+	if upstream, err := state.endTry(failed); upstream != nil && a.coolDowns.start(upstream, err) {
 		a.logFailedDial(upstream, err)
 	}
 }
