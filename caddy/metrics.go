@@ -37,6 +37,8 @@ var (
 		"Engine.IO requests that got a reply, by what they do and why they went to their upstream.", "kind", "reason")
 	requestsWaitedTotal = newCounter("requests_waited_total",
 		"Engine.IO requests that waited for the upstream of their session, which was at its request limit.")
+	requestsRejectedTotal = newCounter("requests_rejected_total",
+		"Engine.IO requests of lost sessions that got a reply from Caddy instead of an upstream, with lost reject.")
 	handshakesUnboundTotal = newCounter("handshakes_unbound_total",
 		"Handshake polls whose session was not pinned, by cause.", "cause")
 	upgradesTotal = newCounter("upgrades_total",

@@ -2,9 +2,7 @@ package caddy
 
 import (
 	"fmt"
-	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -101,79 +99,6 @@ func TestMetricsCountRequests(t *testing.T) {
 	assert.Equal(t, 10, requests, "each Engine.IO request once: %v", series)
 }
 
-func TestMetricsCountUnboundHandshakes(t *testing.T) {
-	reply := func(t *testing.T, respond http.HandlerFunc) string {
-		t.Helper()
-		upstream := httptest.NewServer(respond)
-		t.Cleanup(upstream.Close)
-		return "socketio " + upstream.Listener.Addr().String()
-	}
-	const packet = `0{"sid":"a-1"}`
-	for _, tc := range []struct {
-		cause string
-		site  func(t *testing.T) string
-	}{
-		{"", func(t *testing.T) string { t.Helper(); return "socketio " + startNode(t, "a").address() }},
-		{"compressed", func(t *testing.T) string {
-			t.Helper()
-			return "encode gzip {\nminimum_length 1\n}\n" + reply(t, func(w http.ResponseWriter, _ *http.Request) {
-				w.Header().Set("Content-Encoding", "br")
-				_, _ = io.WriteString(w, packet)
-			})
-		}},
-		{"status", func(t *testing.T) string {
-			t.Helper()
-			return reply(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) })
-		}},
-		{"no_open_packet", func(t *testing.T) string {
-			t.Helper()
-			return reply(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html>") })
-		}},
-		{"too_large", func(t *testing.T) string {
-			t.Helper()
-			return reply(t, func(w http.ResponseWriter, _ *http.Request) {
-				_, _ = io.WriteString(w, packet+strings.Repeat(" ", 64<<10))
-			})
-		}},
-		{"incomplete", func(t *testing.T) string {
-			t.Helper()
-			return reply(t, func(w http.ResponseWriter, _ *http.Request) {
-				w.Header().Set("Content-Length", "100")
-				_, _ = io.WriteString(w, packet)
-			})
-		}},
-		{"no_reply", func(t *testing.T) string {
-			t.Helper()
-			n := startNode(t, "a")
-			n.Close()
-			return "socketio " + n.address()
-		}},
-		{"no_policy", func(t *testing.T) string {
-			t.Helper()
-			return "affinity\nreverse_proxy " + startNode(t, "a").address()
-		}},
-		{"sid_off", func(t *testing.T) string {
-			t.Helper()
-			return "socketio " + startNode(t, "a").address() + " {\nsid off\n}"
-		}},
-	} {
-		t.Run(tc.cause, func(t *testing.T) {
-			s := serve(t, tc.site(t))
-			if res, err := client.Get(s.url + "/socket.io/?" + polling); err == nil {
-				_ = res.Body.Close()
-			}
-			// The handler of an incomplete reply ends after the client's request.
-			require.EventuallyWithT(t, func(c *assert.CollectT) {
-				for name, value := range seriesOf(t) {
-					if cause, found := strings.CutPrefix(name, "handshakes_unbound_total"); found {
-						assert.Equal(c, int(number(cause == fmt.Sprintf("{cause=%q}", tc.cause))), value, cause)
-					}
-				}
-			}, patience, 10*time.Millisecond)
-		})
-	}
-}
-
 func TestMetricsShowUpstreams(t *testing.T) {
 	nodes, addresses := startNodes(t, 2)
 	s := serve(t, "socketio"+addresses+" {\ncool_down 1h\n}")
@@ -235,6 +160,24 @@ func TestMetricsCountHandshakeTimeouts(t *testing.T) {
 	assert.Equal(t, 1, series[of("upstreams_cooling_down", frozen)])
 	assert.Equal(t, 0, series[of("handshake_timeouts_total", other)])
 	assert.Equal(t, 0, series[of("dial_failures_total", frozen)])
+}
+
+func TestMetricsCountRejectedRequests(t *testing.T) {
+	nodes, addresses := startNodes(t, 2)
+	const options = " {\nlost reject\n}"
+	s := serve(t, "socketio"+addresses+options)
+	sid := s.open(t, polling)
+	kept := nodes[0]
+	if nodeIn(sid) == "a" {
+		kept = nodes[1]
+	}
+	s.reload(t, "socketio "+kept.address()+options)
+	res, _ := s.get(t, polling+"&sid="+sid)
+	assert.Equal(t, http.StatusBadRequest, res.StatusCode)
+	series := seriesOf(t)
+	assert.Equal(t, 1, series["requests_rejected_total"])
+	assert.Equal(t, 1, series[`requests_total{kind="poll",reason="upstream_gone"}`])
+	assert.Equal(t, 1, series[`sessions_lost_total{upstream="removed"}`])
 }
 
 // An upstream that was removed keeps its series while something is open on it.

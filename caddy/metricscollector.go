@@ -69,6 +69,7 @@ func (c *requestCounts) collect(send sendMetric) {
 		}
 	}
 	send(requestsWaitedTotal, float64(c.waited.Load()))
+	send(requestsRejectedTotal, float64(c.rejected.Load()))
 	send(upgradesTotal, float64(c.upgrades.Load()))
 	for cause := range c.unbound {
 		if cause != int(core.NotUnbound) {

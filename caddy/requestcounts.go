@@ -28,6 +28,9 @@ type requestCounts struct {
 	// its request limit.
 	waited atomic.Uint64
 
+	// rejected is the number of requests of lost sessions that no upstream got.
+	rejected atomic.Uint64
+
 	// upgrades is the number of sessions that have opened a WebSocket after polling.
 	upgrades atomic.Uint64
 
@@ -128,5 +131,8 @@ func (s *requestState) countOnce() {
 	s.counts.add(s.kind, s.reason)
 	if s.waited {
 		s.counts.waited.Add(1)
+	}
+	if s.rejected {
+		s.counts.rejected.Add(1)
 	}
 }
