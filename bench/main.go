@@ -41,6 +41,7 @@ type options struct {
 	idle                      string
 	storm                     int
 	only, systems, kinds      string
+	rewrite                   bool
 }
 
 func main() {
@@ -53,6 +54,7 @@ func main() {
 	flag.StringVar(&o.only, "only", "", "measure only requests, memory or storm, and print it")
 	flag.StringVar(&o.systems, "systems", "", "measure only systems whose names have one of these parts, separated by commas, and print it")
 	flag.StringVar(&o.kinds, "kinds", "", "measure only kinds of requests whose names have one of these parts, and print it")
+	flag.BoolVar(&o.rewrite, "rewrite", false, "measure nothing, and write the document again, from what was measured last")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -68,6 +70,13 @@ func main() {
 func run(ctx context.Context, o options) error {
 	if o.rounds < 1 || o.clients < 1 || o.requests < o.clients || o.storm < 1 {
 		return errors.New("there must be at least one round, one client, and one request for each client")
+	}
+	if o.rewrite {
+		results, err := report.Load()
+		if err != nil {
+			return err
+		}
+		return results.Write()
 	}
 	chosen := slices.DeleteFunc(slices.Clone(all), func(s systems.System) bool { return !selected(o.systems, s.Name) })
 	kinds := slices.DeleteFunc(slices.Clone(work.Kinds), func(k work.Kind) bool { return !selected(o.kinds, k.Name) })

@@ -44,6 +44,20 @@ func (r Results) Write() error {
 	return nil
 }
 
+// Load returns the results that were written last.
+func Load() (Results, error) {
+	root, err := local.Root()
+	if err != nil {
+		return Results{}, err
+	}
+	data, err := os.ReadFile(filepath.Join(root, Data)) //nolint:gosec // a file of the project
+	if err != nil {
+		return Results{}, err
+	}
+	var results Results
+	return results, json.Unmarshal(data, &results)
+}
+
 // Document returns the document.
 func (r Results) Document() (string, error) {
 	parsed, err := template.New(Document).Parse(documentTemplate)
@@ -65,5 +79,6 @@ func (r Results) Tables() string {
 	}
 	r.writeMemory(&text)
 	r.writeStorms(&text)
+	r.writeCapacity(&text)
 	return strings.TrimSuffix(text.String(), "\n")
 }

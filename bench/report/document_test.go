@@ -1,7 +1,6 @@
 package report_test
 
 import (
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"testing"
@@ -23,8 +22,8 @@ func TestTheDocumentIsThatOfTheResults(t *testing.T) {
 		require.NoError(t, err)
 		return string(text)
 	}
-	var results report.Results
-	require.NoError(t, json.Unmarshal([]byte(read(report.Data)), &results))
+	results, err := report.Load()
+	require.NoError(t, err)
 	document, err := results.Document()
 	require.NoError(t, err)
 	assert.Equal(t, document, read(report.Document))
