@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"reflect"
 	"sync/atomic"
 	"time"
 
@@ -229,26 +228,6 @@ func ancestorOf[T caddy.Module](ctx caddy.Context) T {
 		}
 	}
 	return none
-}
-
-// retriesOnlyDials reports whether a reverse_proxy retries only requests that it has
-// not sent: it has the lb_retry_match of socketio, or does not retry.
-func retriesOnlyDials(proxy *reverseproxy.Handler) bool {
-	if proxy == nil || proxy.LoadBalancing == nil {
-		return false
-	}
-	lb := proxy.LoadBalancing
-	return reflect.DeepEqual(lb.RetryMatchRaw, matchesNothing()) || lb.Retries == 0 && lb.TryDuration == 0
-}
-
-// hasRetryMatch reports whether a reverse_proxy has an lb_retry_match that may
-// match a request.
-func hasRetryMatch(proxy *reverseproxy.Handler) bool {
-	if proxy == nil || proxy.LoadBalancing == nil {
-		return false
-	}
-	raw := proxy.LoadBalancing.RetryMatchRaw
-	return len(raw) > 0 && !reflect.DeepEqual(raw, matchesNothing())
 }
 
 // UnmarshalCaddyfile sets up the policy from Caddyfile tokens. Syntax:

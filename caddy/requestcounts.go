@@ -104,11 +104,21 @@ func (s *requestState) noteWebSocket() {
 
 // noteEnd counts a request that has ended, with an error if err is not nil.
 func (s *requestState) noteEnd(err error) {
-	var handled caddyhttp.HandlerError
-	if err != nil && errors.As(err, &handled) && handled.StatusCode >= http.StatusInternalServerError {
-		s.noteLost(handled.StatusCode)
+	if err != nil { // the variable in statusOf is on the heap
+		if status := statusOf(err); status >= http.StatusInternalServerError {
+			s.noteLost(status)
+		}
 	}
 	s.countOnce()
+}
+
+// statusOf returns the status of a handler's error, or 0.
+func statusOf(err error) int {
+	var handled caddyhttp.HandlerError
+	if errors.As(err, &handled) {
+		return handled.StatusCode
+	}
+	return 0
 }
 
 // noteLost counts a poll that failed because its upstream could not be reached, or

@@ -213,10 +213,3 @@ func (o *socketIOOptions) apply(proxy *reverseproxy.Handler) error {
 	proxy.TransportRaw = caddyconfig.JSONModuleObject(transport, "protocol", "http", nil)
 	return nil
 }
-
-// matchesNothing is the default of lb_retry_match, which matches no request.
-// Without it, Caddy retries every GET that an upstream received and failed, so a
-// request that crashes an upstream would crash one more with each retry.
-func matchesNothing() caddyhttp.RawMatcherSets {
-	return caddyhttp.RawMatcherSets{{"not": json.RawMessage(`[{"path":["*"]}]`)}}
-}
