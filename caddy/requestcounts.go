@@ -104,21 +104,10 @@ func (s *requestState) noteWebSocket() {
 
 // noteEnd counts a request that has ended, with an error if err is not nil.
 func (s *requestState) noteEnd(err error) {
-	if err != nil { // the variable in statusOf is on the heap
-		if status := statusOf(err); status >= http.StatusInternalServerError {
-			s.noteLost(status)
-		}
+	if handled, ok := errors.AsType[caddyhttp.HandlerError](err); ok && handled.StatusCode >= http.StatusInternalServerError {
+		s.noteLost(handled.StatusCode)
 	}
 	s.countOnce()
-}
-
-// statusOf returns the status of a handler's error, or 0.
-func statusOf(err error) int {
-	var handled caddyhttp.HandlerError
-	if errors.As(err, &handled) {
-		return handled.StatusCode
-	}
-	return 0
 }
 
 // noteLost counts a poll that failed because its upstream could not be reached, or
