@@ -75,9 +75,9 @@ func postDrain(t *testing.T, path, address string) {
 
 func TestAdminAPIListsUpstreams(t *testing.T) {
 	nodes, addresses := startNodes(t, 2)
-	closed := httptest.NewServer(nil)
+	closed := startNode(t, "z")
 	closed.Close()
-	dead := closed.Listener.Addr().String()
+	dead := closed.address()
 	s := serve(t, "socketio"+addresses+" "+dead)
 	for range 6 {
 		s.open(t, polling)

@@ -157,6 +157,7 @@ func sidIn(t *testing.T, body string) string {
 // ones.
 type node struct {
 	*httptest.Server
+	t        *testing.T // of startNode
 	name     string
 	sessions atomic.Int64
 	// queries has the raw query of each request, and cookies the lines of its
@@ -174,10 +175,18 @@ type node struct {
 // name.
 func startNode(t *testing.T, name string) *node {
 	t.Helper()
-	n := &node{name: name, queries: make(chan string, 1000), cookies: make(chan string, 1000)}
+	n := &node{t: t, name: name, queries: make(chan string, 1000), cookies: make(chan string, 1000)}
 	n.Server = httptest.NewServer(n)
-	t.Cleanup(n.Close)
+	t.Cleanup(n.Server.Close)
 	return n
+}
+
+// Close ends the node. Until the test ends, connections to it are refused.
+func (n *node) Close() {
+	n.Server.Close()
+	if n.t != nil {
+		n.t.Cleanup(holdPort(n.Listener.Addr().(*net.TCPAddr)))
+	}
 }
 
 func (n *node) address() string { return n.Listener.Addr().String() }
