@@ -37,11 +37,48 @@ With --traefik, the session is one of Traefik, with the tag of a sticky cookie. 
 no proxy is asked: the flag names the URLs of the servers, exactly as Traefik's
 config has them. For a weighted service it also names the child services, as that
 service lists them.`,
-		Args: cobra.ExactArgs(1),
-		RunE: explain,
+		// A session ID may begin with a dash.
+		DisableFlagParsing: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			rest, err := parseSessionFlags(cmd, args)
+			if err != nil {
+				return err
+			}
+			if help, _ := cmd.Flags().GetBool("help"); help {
+				return cmd.Help()
+			}
+			if err := cobra.ExactArgs(1)(cmd, rest); err != nil {
+				return err
+			}
+			return explain(cmd, rest)
+		},
 	}
 	cmd.Flags().String("traefik", "", "The URLs of Traefik's servers and the names of child services, separated by commas")
 	return cmd
+}
+
+// parseSessionFlags parses the flags of a command, and returns the other arguments,
+// among them a session ID that begins with a dash.
+func parseSessionFlags(cmd *cobra.Command, args []string) (rest []string, err error) {
+	cmd.DisableFlagParsing = false
+	inherited := cmd.InheritedFlags() // which adds them to those of the command
+	var flags, sessions []string
+	for i, arg := range args {
+		if arg == "--" {
+			flags = append(flags, args[i:]...)
+			break
+		}
+		name, _, _ := strings.Cut(strings.TrimLeft(arg, "-"), "=")
+		isFlag := arg == "-h" || cmd.Flags().Lookup(name) != nil || inherited.Lookup(name) != nil ||
+			len(name) == 1 && inherited.ShorthandLookup(name) != nil
+		if strings.HasPrefix(arg, "-") && !isFlag {
+			sessions = append(sessions, arg)
+		} else {
+			flags = append(flags, arg)
+		}
+	}
+	err = cmd.ParseFlags(flags)
+	return append(sessions, cmd.Flags().Args()...), err
 }
 
 // explain is "caddy affinity explain".

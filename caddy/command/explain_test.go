@@ -2,6 +2,7 @@ package command
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -128,4 +129,19 @@ func TestExplainTraefik(t *testing.T) {
 	require.NoError(t, err)
 	assert.NotContains(t, stdout, "\x1b")
 	assert.Contains(t, stdout, "tag       none.")
+}
+
+// A tag, or the session ID of a node, begins with a dash once in 64 times.
+func TestExplainTakesSessionIDsThatBeginWithADash(t *testing.T) {
+	s := startAdmin(t)
+	for _, args := range [][]string{{"-OOpzi_pDV4uF"}, {"--OOpzi_pDV4uF"}, {"-c123"}, {"--", "-OOpzi_pDV4uF"}, {"--json", "-OOpzi_pDV4uF"}, {"-OOpzi_pDV4uF", "--json"}} {
+		_, _, err := run(t.Context(), append([]string{"explain", "--address", s.Listener.Addr().String()}, args...)...)
+		require.NoError(t, err, args)
+		assert.True(t, strings.HasPrefix(s.explained, "-"), s.explained)
+	}
+	_, _, err := s.run(t, "explain", "-OOpzi_pDV4uF", "-OOpzi_pDV4uG")
+	require.ErrorContains(t, err, "accepts 1 arg(s)")
+	stdout, _, err := s.run(t, "explain", "--help")
+	require.NoError(t, err)
+	assert.Contains(t, stdout, "--traefik")
 }
