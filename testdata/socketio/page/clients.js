@@ -51,8 +51,10 @@ class PageClient {
     this.hello = new Promise((resolve) => this.socket.on("hello", resolve));
     this.upgrade = new Promise((resolve) => this.socket.io.engine.once("upgrade", resolve)).then(() => result.upgraded++);
     this.socket.on("connect_error", (error) => this.lose(`connecting: ${error.message}${described(error)}`));
-    this.gone = new Promise((resolve) => this.socket.once("disconnect", resolve));
+    let gone;
+    this.gone = new Promise((resolve) => (gone = resolve));
     this.socket.on("disconnect", (reason, details) => {
+      gone();
       if (this.leaving) return;
       if (this.node) result.disconnects++;
       if (settings.reconnect) {
