@@ -3,7 +3,6 @@ package caddy
 import (
 	"context"
 	"errors"
-	"net/http"
 	"net/http/httptrace"
 	"sync"
 	"syscall"
@@ -25,14 +24,14 @@ type connectTrace struct {
 	sent bool
 }
 
-// trace records the connections of a request to upstreams, from this try on.
-func (t *connectTrace) trace(r *http.Request) {
-	*r = *r.WithContext(httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{
+// hooks returns what the transport calls for the request.
+func (t *connectTrace) hooks() *httptrace.ClientTrace {
+	return &httptrace.ClientTrace{
 		DNSDone:      func(info httptrace.DNSDoneInfo) { t.noteError(info.Err) },
 		ConnectDone:  func(_, _ string, err error) { t.noteConnect(err) },
 		GotConn:      func(httptrace.GotConnInfo) { t.noteConnect(nil) },
 		WroteHeaders: t.noteSent,
-	}))
+	}
 }
 
 // noteError records why a connection could not be made, if err is not nil.

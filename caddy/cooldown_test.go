@@ -126,6 +126,22 @@ func TestOnlyFailedDialsStartACoolDown(t *testing.T) {
 	}
 }
 
+// A request that one reverse_proxy could not serve may go to another one, for example
+// by handle_errors. Each clones the request as it came.
+func TestEveryProxyTracesItsRequest(t *testing.T) {
+	pool := newPool(1, 1)
+	came, state := newRequest(t, "")
+	for _, timeout := range []string{"off", "3s"} {
+		for range 2 {
+			req := came.Clone(came.Context())
+			require.Same(t, pool[0], newPolicy(t, "handshake_timeout "+timeout).Select(pool, req, nil))
+			require.NotNil(t, traced(req))
+			require.NotNil(t, traced(req).ConnectDone)
+			state.mayResend = true
+		}
+	}
+}
+
 func TestCoolDownOff(t *testing.T) {
 	policy := newPolicy(t, "cool_down off\nfallback first")
 	pool := newPool(1, 2)

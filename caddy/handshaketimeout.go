@@ -55,11 +55,14 @@ func newHandshakeTimeout(waiting *waitingHandshakes, period time.Duration, proxy
 // watchHandshake watches a try of a request that opens a session. If the upstream
 // does not answer in time, the try fails as if the upstream could not be dialed,
 // so that reverse_proxy retries. Where no other upstream would be better, it waits
-// as long as the client does, as it would without a timeout.
-func (a *AffinitySelection) watchHandshake(pool reverseproxy.UpstreamPool, req *http.Request, upstream *reverseproxy.Upstream, state *requestState) {
+// as long as the client does, as it would without a timeout. It returns false if the
+// request opens no session, or may not be sent again, or there is no timeout.
+//
+// The try has a trace of its own, which also records how it connects.
+func (a *AffinitySelection) watchHandshake(pool reverseproxy.UpstreamPool, req *http.Request, upstream *reverseproxy.Upstream, state *requestState) bool {
 	t := a.handshakes
 	if t.period == 0 || !state.mayResend {
-		return
+		return false
 	}
 	w := &handshakeWatch{waiting: t.waiting, dial: upstream.Dial}
 	if state.tries <= t.resends && !state.hasTried(upstream) && a.hasAlternative(pool, upstream, state) {
@@ -75,7 +78,9 @@ func (a *AffinitySelection) watchHandshake(pool reverseproxy.UpstreamPool, req *
 	if former, ok := parent.(tryContext); ok {
 		parent = former.parent
 	}
-	*req = *req.WithContext(w.start(parent))
+	state.traced = true
+	*req = *req.WithContext(w.start(parent, state.connects.hooks()))
+	return true
 }
 
 // hasAlternative reports whether there is another upstream that there is no
@@ -125,15 +130,13 @@ func (c tryContext) Err() error {
 	return err
 }
 
-// start returns the context of the watched try.
-func (w *handshakeWatch) start(parent context.Context) tryContext {
+// start returns the context of the watched try, with these hooks.
+func (w *handshakeWatch) start(parent context.Context, hooks *httptrace.ClientTrace) tryContext {
 	ctx, cancel := context.WithCancelCause(parent)
 	w.cancel = cancel
 	w.upstream = w.waiting.join(w.dial)
-	return tryContext{parent: parent, Context: httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		WroteRequest:         w.noteWrote,
-		GotFirstResponseByte: w.noteAnswer,
-	})}
+	hooks.WroteRequest, hooks.GotFirstResponseByte = w.noteWrote, w.noteAnswer
+	return tryContext{parent: parent, Context: httptrace.WithClientTrace(ctx, hooks)}
 }
 
 // handshakeTimeoutError ends a try whose upstream does not answer. For

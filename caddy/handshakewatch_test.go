@@ -25,7 +25,7 @@ func newWatch(waiting *waitingHandshakes) (*handshakeWatch, context.Context) {
 		waiting: waiting, dial: "node1:3000",
 		err: &handshakeTimeoutError{upstream: "node1:3000", period: testedTimeout}, interval: testedTimeout / silentChecks,
 	}
-	ctx := w.start(context.Background())
+	ctx := w.start(context.Background(), new(httptrace.ClientTrace))
 	w.noteWrote(httptrace.WroteRequestInfo{})
 	return w, ctx
 }
@@ -83,7 +83,7 @@ func TestATryIsCanceledWhateverOtherUpstreamsAnswer(t *testing.T) {
 	bubble(t, func(waiting *waitingHandshakes) {
 		w, ctx := newWatch(waiting)
 		other := &handshakeWatch{waiting: waiting, dial: "node2:3000"}
-		other.start(context.Background())
+		other.start(context.Background(), new(httptrace.ClientTrace))
 		time.Sleep(testedTimeout / 2)
 		other.noteAnswer()
 		require.NoError(t, other.end())
@@ -97,7 +97,7 @@ func TestATryIsCanceledWhateverOtherUpstreamsAnswer(t *testing.T) {
 func TestTheHandshakeTimeoutStartsWhenTheRequestIsWritten(t *testing.T) {
 	bubble(t, func(waiting *waitingHandshakes) {
 		w := &handshakeWatch{waiting: waiting, err: errors.ErrUnsupported, interval: testedTimeout / silentChecks}
-		ctx := w.start(context.Background())
+		ctx := w.start(context.Background(), new(httptrace.ClientTrace))
 		w.noteWrote(httptrace.WroteRequestInfo{Err: errors.ErrUnsupported})
 		time.Sleep(2 * testedTimeout)
 		require.NoError(t, ctx.Err())
@@ -115,7 +115,7 @@ func TestTheHandshakeTimeoutStartsWhenTheRequestIsWritten(t *testing.T) {
 func TestATryIsNotCanceledAfterTheLastRetry(t *testing.T) {
 	bubble(t, func(waiting *waitingHandshakes) {
 		w := &handshakeWatch{waiting: waiting, err: errors.ErrUnsupported, interval: 1, deadline: time.Now().Add(silentChecks)}
-		ctx := w.start(context.Background())
+		ctx := w.start(context.Background(), new(httptrace.ClientTrace))
 		w.noteWrote(httptrace.WroteRequestInfo{})
 		time.Sleep(testedTimeout)
 		require.NoError(t, ctx.Err())
@@ -127,7 +127,7 @@ func TestAClientThatLeavesIsNoHandshakeTimeout(t *testing.T) {
 	bubble(t, func(waiting *waitingHandshakes) {
 		parent, leave := context.WithCancel(context.Background())
 		w := &handshakeWatch{waiting: waiting, err: errors.ErrUnsupported, interval: 1}
-		ctx := w.start(parent)
+		ctx := w.start(parent, new(httptrace.ClientTrace))
 		leave()
 		assert.Equal(t, context.Canceled, ctx.Err())
 		require.NoError(t, w.end())

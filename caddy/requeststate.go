@@ -3,6 +3,7 @@ package caddy
 import (
 	"context"
 	"net/http"
+	"net/http/httptrace"
 	"slices"
 	"strings"
 	"time"
@@ -200,7 +201,7 @@ func (s *requestState) beginTry(upstream *reverseproxy.Upstream, tagged *taggedU
 func (s *requestState) trace(req *http.Request) {
 	if !s.traced {
 		s.traced = true
-		s.connects.trace(req)
+		*req = *req.WithContext(httptrace.WithClientTrace(req.Context(), s.connects.hooks()))
 	}
 }
 

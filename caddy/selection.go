@@ -72,8 +72,9 @@ func (a *AffinitySelection) Select(pool reverseproxy.UpstreamPool, req *http.Req
 	} else if upstream = a.selectFallback(pool, req, w, state); upstream == nil {
 		return nil
 	}
-	state.trace(req)
-	a.watchHandshake(pool, req, upstream, state)
+	if !a.watchHandshake(pool, req, upstream, state) {
+		state.trace(req)
+	}
 	state.setChosen(upstream, a.tags.of(pool, upstream))
 	a.logSelected(state, upstream)
 	return upstream
@@ -85,6 +86,7 @@ func (a *AffinitySelection) Select(pool reverseproxy.UpstreamPool, req *http.Req
 func (a *AffinitySelection) resolve(pool reverseproxy.UpstreamPool, req *http.Request, state *requestState) {
 	state.policy = a
 	state.connects.reset()
+	state.traced = false // the request of another reverse_proxy is another clone
 	state.tried, state.undialed = nil, nil
 	state.startTries()
 	state.pinned, state.resolved, state.pinnedStats = "", "", nil
