@@ -93,7 +93,7 @@ test-yaegi: bin/yaegi ## Run the tests of core and traefik in Traefik's interpre
 .PHONY: test-real
 test-real: deps build bin/traefik bin/goserver bin/validator bin/promtool bin/gotestsum bin/xcaddy ## Run the tests that start Caddy, Traefik, Socket.IO nodes and clients, Redis, Prometheus, xcaddy, a browser
 	@echo "==> Testing $(REAL) with real programs (minutes)"
-	@$(AS_XCADDY) bin/gotestsum --format testname -- -p 2 -parallel $$((2 * $$(nproc))) -count=1 -timeout 45m $(REAL)
+	@$(AS_XCADDY) bin/gotestsum --format testname -- -p 2 -parallel $$(($$(nproc) + 1)) -count=1 -timeout 45m $(REAL)
 
 .PHONY: soak
 soak: deps build bin/traefik ## Hold SOAK_SESSIONS real sessions (default 1000) on each proxy for SOAK_MINUTES (default 5), and restart all nodes under as many
