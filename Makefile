@@ -53,7 +53,7 @@ UNITS := ./core/... ./caddy/... ./traefik/... ./internal/docs/... ./bench/...
 # What Traefik's interpreter has to run.
 INTERPRETED := core traefik
 # What starts the real programs, two packages at a time, and of the tests of each
-# twice as many as there are cores: they wait a lot.
+# one more than there are cores: they wait a lot.
 REAL  := ./internal/testbed/... ./e2e/... ./demo/...
 
 NODE_MODULES := testdata/socketio/node_modules/.installed
