@@ -22,24 +22,26 @@ const (
 // Clients are the settings of testdata/socketio/clients.js, which are described
 // in settings.js beside it.
 type Clients struct {
-	URL                string     `json:"url"`
-	Path               string     `json:"path,omitempty"`
-	Count              int        `json:"count"`
-	Version            int        `json:"version,omitempty"`
-	Transports         []string   `json:"transports,omitempty"`
-	TransportsInTurn   [][]string `json:"transportsInTurn,omitempty"`
-	Messages           int        `json:"messages"`
-	MaxBytes           int        `json:"maxBytes"`
-	RejectUnauthorized bool       `json:"rejectUnauthorized"`
-	ForceBase64        bool       `json:"forceBase64,omitempty"`
-	WithCredentials    bool       `json:"withCredentials,omitempty"`
-	CookieJar          bool       `json:"cookieJar,omitempty"`
-	Roam               bool       `json:"roam,omitempty"`
-	Mode               Mode       `json:"mode,omitempty"`
-	Pause              int        `json:"pause,omitempty"`
-	Stay               int        `json:"stay,omitempty"`
-	Reconnect          bool       `json:"reconnect,omitempty"`
-	Timeout            int64      `json:"timeout"`
+	URL                string            `json:"url"`
+	Path               string            `json:"path,omitempty"`
+	Count              int               `json:"count"`
+	Version            int               `json:"version,omitempty"`
+	Transports         []string          `json:"transports,omitempty"`
+	TransportsInTurn   [][]string        `json:"transportsInTurn,omitempty"`
+	Messages           int               `json:"messages"`
+	MaxBytes           int               `json:"maxBytes"`
+	RejectUnauthorized bool              `json:"rejectUnauthorized"`
+	ForceBase64        bool              `json:"forceBase64,omitempty"`
+	WithCredentials    bool              `json:"withCredentials,omitempty"`
+	CookieJar          bool              `json:"cookieJar,omitempty"`
+	Roam               bool              `json:"roam,omitempty"`
+	OwnAddress         int               `json:"ownAddress,omitempty"`
+	ExtraHeaders       map[string]string `json:"extraHeaders,omitempty"`
+	Mode               Mode              `json:"mode,omitempty"`
+	Pause              int               `json:"pause,omitempty"`
+	Stay               int               `json:"stay,omitempty"`
+	Reconnect          bool              `json:"reconnect,omitempty"`
+	Timeout            int64             `json:"timeout"`
 
 	// ConnectTimeout is the clients' own timeout in milliseconds. Default: Timeout
 	ConnectTimeout int `json:"connectTimeout,omitempty"`

@@ -2,6 +2,12 @@
 
 const http = require("node:http");
 
+// Addresses of different networks, as proxies look at a part of the address only. All
+// of 127.0.0.0/8 are this machine's.
+function address(number) {
+  return `127.${1 + (number % 250)}.${Math.floor(number / 250) % 250}.1`;
+}
+
 // Agent makes the connections of one client, one for each request, as clients do
 // without an agent.
 class Agent extends http.Agent {
@@ -9,15 +15,16 @@ class Agent extends http.Agent {
   connections = new Set();
   addresses = Math.floor(Math.random() * 250);
 
-  constructor({ roam, cookieJar }) {
+  constructor({ roam, ownAddress, cookieJar }, index) {
     super();
     this.roam = roam;
+    if (ownAddress) this.own = address(ownAddress + index);
     this.cookieJar = cookieJar;
   }
 
-  // All addresses of 127.0.0.0/8 are this machine's.
   createConnection(options, done) {
-    if (this.roam) options.localAddress = `127.0.0.${2 + (this.addresses++ % 250)}`;
+    if (this.roam) options.localAddress = address(this.addresses++);
+    if (this.own) options.localAddress = this.own;
     const connection = super.createConnection(options, done);
     this.connections.add(connection);
     connection.once("close", () => this.connections.delete(connection));

@@ -19,7 +19,7 @@ class Client {
     this.away = false;
     this.steps = 0; // commands done
     this.payloads = payloads(index, settings);
-    this.agent = settings.roam || settings.cookieJar ? new Agent(settings) : false;
+    this.agent = settings.roam || settings.ownAddress || settings.cookieJar ? new Agent(settings, index) : false;
     this.socket = io(settings.url, {
       path: settings.path,
       transports: this.transports,

@@ -28,6 +28,8 @@
 // them whose session was never here, "unknownSessions": requests answered with
 // "Session ID unknown", of 4 only}, and GET /page/ is a page for browsers: see page.js.
 //
+// With --cluster, the nodes are workers of one process: see cluster.js.
+//
 // With --crash, GET /crash ends the node before it answers.
 //
 // After POST /unhealthy, GET /health is answered with 503.
@@ -35,6 +37,7 @@
 // POST /news emits "news" {node, number} to all clients; the number is 1, then 2
 // and so on.
 
+const cluster = require("node:cluster");
 const { readFileSync } = require("node:fs");
 const http = require("node:http");
 const https = require("node:https");
@@ -62,6 +65,7 @@ const { values: flags } = parseArgs({
     recovery: { type: "boolean", default: false }, // 4 only: connection state recovery
     crash: { type: "boolean", default: false }, // end at GET /crash, before any answer
     "dotted-ids": { type: "string" }, // 4 only: make session IDs with dots, of this length
+    cluster: { type: "string" }, // one process for each name, as workers behind this package: see cluster.js
     trace: { type: "boolean", default: false }, // say in every reply X-Node, X-Seen (the request's URL) and X-Cookie (its cookies)
   },
 });
@@ -72,7 +76,7 @@ function refuse(problem) {
 }
 
 if (!flags.name?.length) refuse("--name is required");
-if (flags.name.length > 1 && (flags.port !== "0" || flags.socket)) refuse("--port and --socket are of one node");
+if (flags.name.length > 1 && !flags.cluster && (flags.port !== "0" || flags.socket)) refuse("--port and --socket are of one node");
 if (flags.socketio !== "4" && flags.socketio !== "2") refuse(`--socketio is 4 or 2, not ${flags.socketio}`);
 for (const flag of ["allow-eio3", "initial-packet", "cookie", "redis", "recovery", "dotted-ids"]) {
   if (flags.socketio === "2" && flags[flag]) refuse(`--${flag} is for --socketio 4`);
@@ -101,8 +105,8 @@ if (flags.socketio === "4") {
   if (flags.recovery) options.connectionStateRecovery = {};
 }
 
-// start starts the node of a name and returns once it listens.
-async function start(name) {
+// create returns the server of a node's name, and what is on it.
+async function create(name) {
   let healthy = true;
   let preflights = 0;
   let unknownPreflights = 0;
@@ -113,7 +117,7 @@ async function start(name) {
     const path = req.url.split("?", 1)[0];
     if (flags.crash && path === "/crash") {
       process.exit(1);
-    } else if (req.method === "GET" && path === "/health") {
+    } else if (["GET", "HEAD"].includes(req.method) && path === "/health") {
       res.writeHead(healthy ? 200 : 503, { "Content-Type": "text/plain" }).end(healthy ? "ok" : "unhealthy");
     } else if (req.method === "POST" && path === "/unhealthy") {
       healthy = false;
@@ -205,6 +209,12 @@ async function start(name) {
 
   if (flags.redis) await passEvents(io, flags.redis);
   server.on("error", exit);
+  return { server, io };
+}
+
+// start starts the node of a name and returns once it listens.
+async function start(name) {
+  const { server } = await create(name);
   const at = flags.socket ? { path: flags.socket } : { port: number("port"), host: flags.host };
   await new Promise((listens) => server.listen(at, listens));
   console.log(JSON.stringify({ name, port: server.address().port }));
@@ -225,11 +235,14 @@ async function passEvents(io, url) {
 }
 
 async function main() {
+  if (flags.cluster) return require("./cluster.js").run(flags, create);
   for (const name of flags.name) await start(name);
 }
 
-for (const event of ["end", "close", "error"]) process.stdin.on(event, () => process.exit(0));
-process.stdin.resume();
+// A worker shares its standard input with the primary, and ends with it.
+if (cluster.isWorker) process.on("disconnect", () => process.exit(0));
+else for (const event of ["end", "close", "error"]) process.stdin.on(event, () => process.exit(0));
+if (cluster.isPrimary) process.stdin.resume();
 for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => process.exit(0));
 
 main().catch(exit);

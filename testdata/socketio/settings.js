@@ -17,6 +17,7 @@ const settings = {
   withCredentials: false, // 4 only: keep cookies as the client itself does, in polls, for a session
   cookieJar: false, // keep cookies as an application's agent can, in all requests, for good
   roam: false, // use another source address for each connection
+  ownAddress: 0, // give each client a source address of its own, the first this number of them
   mode: "", // "", "continuous" or "commands"
   pause: 0, // in mode "continuous": milliseconds between two rounds of one client
   stay: 0, // in mode "continuous": milliseconds, give or take half of it, after which a client leaves and comes again

@@ -45,10 +45,10 @@ type Process struct {
 }
 
 // supervisor is a shell script that becomes the program of its arguments, and
-// kills it when standard input closes.
+// kills its process group, all that it has started, when standard input closes.
 const supervisor = `
 exec 3<&0
-{ cat <&3; kill -KILL $$; } >/dev/null 2>&1 &
+{ cat <&3; kill -KILL 0; } >/dev/null 2>&1 &
 exec 3<&-
 exec "$@" </dev/null`
 
@@ -171,6 +171,13 @@ func (o *Output) String() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.data.String()
+}
+
+// Count returns how often a text is in the output that is kept.
+func (o *Output) Count(text string) int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return bytes.Count(o.data.Bytes(), []byte(text))
 }
 
 // Tail returns the last 16 KiB.

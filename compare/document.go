@@ -1,0 +1,144 @@
+package main
+
+import (
+	_ "embed"
+	"fmt"
+	"html"
+	"maps"
+	"slices"
+	"strings"
+	"text/template"
+
+	"github.com/eio-affinity/affinity/internal/peers"
+)
+
+//go:embed comparison.md.tmpl
+var page string
+
+// document returns the text of the document.
+func (r *results) document() (string, error) {
+	parsed, err := template.New("document").Parse(page)
+	if err != nil {
+		return "", err
+	}
+	var text strings.Builder
+	err = parsed.Execute(&text, r)
+	return text.String(), err
+}
+
+// Table returns the table: one row a scenario, one column a system.
+func (r *results) Table() string {
+	systems := peers.All()
+	line := make([]string, 1+len(systems))
+	for i, s := range systems {
+		line[1+i] = s.Title[0] + "<br>" + s.Title[1]
+	}
+	line[0] = "scenario"
+	t := newTable(line...)
+	for _, row := range scenarios() {
+		line[0] = row.title
+		for i, s := range systems {
+			line[1+i] = r.Cells[s.Name][row.name].markdown()
+		}
+		t.add(line...)
+	}
+	return t.String()
+}
+
+func (o outcome) markdown() string {
+	switch o.Verdict {
+	case fails:
+		return "**" + o.Text + "**"
+	case notRun:
+		return "not run"
+	default:
+		return o.Text
+	}
+}
+
+// Scenarios returns the table of what was run.
+func (r *results) Scenarios() string {
+	t := newTable("scenario", "name", "what is run")
+	for _, s := range scenarios() {
+		t.add(s.title, "`"+s.name+"`", s.says)
+	}
+	return t.String()
+}
+
+// Systems returns the table of the systems.
+func (r *results) Systems() string {
+	t := newTable("system", "name", "version", "configuration")
+	for _, s := range peers.All() {
+		config := "–"
+		switch {
+		case s.Config != "":
+			config = link("internal/peers/configs/" + s.Config)
+		case s.Workers:
+			config = link("testdata/socketio/cluster.js")
+		}
+		if s.WithCookie != nil {
+			config += ", with its cookie " + link("internal/peers/configs/"+s.WithCookie.Config)
+		}
+		t.add(nameOf(s), "`"+s.Name+"`", r.Versions[s.Program], config)
+	}
+	return t.String()
+}
+
+// link returns a link of the document to a file of the project.
+func link(file string) string {
+	return fmt.Sprintf("[%s](../%s)", file[strings.LastIndexByte(file, '/')+1:], file)
+}
+
+// Missing returns the list of what was not run, with the reasons.
+func (r *results) Missing() string {
+	reasons := map[string][]string{}
+	for _, s := range peers.All() {
+		for _, row := range scenarios() {
+			o := r.Cells[s.Name][row.name]
+			if o.Verdict != notRun && o.Verdict != impossible {
+				continue
+			}
+			what := nameOf(s)
+			if o.Verdict == impossible {
+				what = row.title + ", " + what
+			}
+			if !slices.Contains(reasons[o.Detail], what) {
+				reasons[o.Detail] = append(reasons[o.Detail], what)
+			}
+		}
+	}
+	var list strings.Builder
+	for _, reason := range slices.Sorted(maps.Keys(reasons)) {
+		fmt.Fprintf(&list, "- %s: %s.\n", strings.Join(reasons[reason], "; "), reason)
+	}
+	return strings.TrimSuffix(list.String(), "\n")
+}
+
+// Failures returns the table of the first error of each cell that fails.
+func (r *results) Failures() string {
+	t := newTable("scenario", "system", "result", "first error")
+	for _, row := range scenarios() {
+		for _, s := range peers.All() {
+			if o := r.Cells[s.Name][row.name]; o.Verdict == fails {
+				t.add(row.title, nameOf(s), o.Text, code(o.Detail))
+			}
+		}
+	}
+	return t.String()
+}
+
+// nameOf returns what a line of text calls a system.
+func nameOf(s *peers.System) string { return s.Title[0] + ", " + s.Title[1] }
+
+// code returns text that a program wrote as code in a cell of a table.
+func code(text string) string {
+	const most = 140
+	text, _, _ = strings.Cut(text, "\n")
+	if len(text) > most {
+		text = strings.ToValidUTF8(text[:most], "") + "…"
+	}
+	return "<code>" + strings.ReplaceAll(html.EscapeString(text), "|", "&#124;") + "</code>"
+}
+
+// Took says how long it took.
+func (r *results) Took() string { return fmt.Sprintf("%d min %02d s", r.Seconds/60, r.Seconds%60) }
