@@ -39,14 +39,12 @@ BENCH ?=
 
 # Debian packages that the tests need, each with a command of its own name, or with
 # the one behind the slash: a Redis and the load balancers that docs/migrate.md
-# divides requests in, which tests start for themselves, systemd, which a test asks
+# divides requests in and `make compare` compares, which they start for themselves, systemd, which a test asks
 # whether a unit is valid, and a browser, unless CHROMIUM names one.
-DEBIAN_PACKAGES := redis-server nginx haproxy apache2 systemd/systemd-analyze $(if $(CHROMIUM),,chromium)
+DEBIAN_PACKAGES := redis-server nginx haproxy apache2-bin/apache2 systemd/systemd-analyze $(if $(CHROMIUM),,chromium)
 
-# Those that `make compare` starts beside these, and the services that would come
-# with them: apache2-bin has none.
-PEER_PACKAGES := nginx haproxy apache2-bin/apache2
-PEER_SERVICES := nginx haproxy
+# The services that some of them have.
+DEBIAN_SERVICES := redis-server nginx haproxy
 
 # What `make compare` runs, separated by commas. Default: everything.
 SYSTEMS   ?=
@@ -63,7 +61,7 @@ UNITS := ./core/... ./caddy/... ./traefik/... ./internal/docs/... ./bench/...
 INTERPRETED := core traefik
 # What starts the real programs, two packages at a time, and of the tests of each
 # one more than there are cores: they wait a lot.
-REAL  := ./internal/testbed/... ./e2e/... ./demo/... ./compare/...
+REAL  := ./internal/testbed/... ./e2e/... ./demo/... ./internal/peers/... ./compare/...
 
 NODE_MODULES := testdata/socketio/node_modules/.installed
 TOOLS        := $(patsubst tools/%/go.mod,bin/%,$(wildcard tools/*/go.mod))
@@ -165,7 +163,7 @@ bench: build bin/traefik ## Run the benchmarks, and measure the same work throug
 	@$(AS_XCADDY) go run ./bench $(BENCH)
 
 .PHONY: compare
-compare: deps compare-packages build bin/traefik ## Run the same scenarios through this module and the systems that Socket.IO's page lists, and write docs/comparison.md; or only SYSTEMS and SCENARIOS
+compare: deps build bin/traefik ## Run the same scenarios through this module and the systems that Socket.IO's page lists, and write docs/comparison.md; or only SYSTEMS and SCENARIOS
 	@$(AS_XCADDY) go build -o bin/compare ./compare
 # exec: whoever stops make stops the program itself, which stops what it started.
 	@exec bin/compare -systems '$(SYSTEMS)' -scenarios '$(SCENARIOS)'
@@ -241,43 +239,32 @@ $(NODE_MODULES): testdata/socketio/package.json testdata/socketio/package-lock.j
 	@cd testdata/socketio && npm ci --no-audit --no-fund --no-update-notifier
 	@touch $@
 
+# No service starts or stays enabled that comes with a package: policy-rc.d forbids the
+# start while packages are installed.
 .PHONY: debian-packages
 debian-packages:
-	@$(call install,$(DEBIAN_PACKAGES),Elsewhere$(comma) put redis-server on the PATH$(comma) and set CHROMIUM to the path of a Chromium or Chrome.)
-
-# policy-rc.d forbids that a service starts while its package is installed.
-.PHONY: compare-packages
-compare-packages:
-	@for service in $(PEER_SERVICES); do \
-		PATH="$$PATH:/usr/sbin" type -P $$service >/dev/null || new+=" $$service"; \
+	@missing=; \
+	for package in $(DEBIAN_PACKAGES); do \
+		PATH="$$PATH:/usr/sbin" type -P $${package#*/} >/dev/null || missing+=" $${package%/*}"; \
 	done; \
-	policy=/usr/sbin/policy-rc.d; \
-	if [[ -n $${new-} && $$(id -u) == 0 && ! -e $$policy ]]; then \
-		trap "rm -f $$policy" EXIT; printf '#!/bin/sh\nexit 101\n' >$$policy; chmod +x $$policy; \
-	fi; \
-	$(call install,$(PEER_PACKAGES),Elsewhere$(comma) put nginx$(comma) haproxy and apache2 on the PATH.); \
-	for service in $${new-}; do update-rc.d $$service disable; done
-
-comma := ,
-
-# install installs the Debian packages of its first argument that are missing, or says
-# which they are, with the second argument for whoever has no Debian.
-define install
-missing=; \
-for package in $(1); do \
-	PATH="$$PATH:/usr/sbin" type -P $${package#*/} >/dev/null || missing+=" $${package%/*}"; \
-done; \
-if [[ -n $$missing ]]; then \
+	if [[ -z $$missing ]]; then exit; fi; \
 	if [[ $$(id -u) != 0 ]] || ! type -P apt-get >/dev/null; then \
 		echo "Missing:$$missing. On Debian: sudo apt-get install$$missing" >&2; \
-		echo "$(2)" >&2; \
+		echo "Elsewhere, put redis-server, nginx, haproxy, apache2 and systemd-analyze on the PATH, and set CHROMIUM to the path of a Chromium or Chrome." >&2; \
 		exit 1; \
 	fi; \
 	echo "==> Installing$$missing from Debian"; \
+	policy=/usr/sbin/policy-rc.d; \
+	if [[ ! -e $$policy ]]; then \
+		trap "rm -f $$policy" EXIT; \
+		printf '#!/bin/sh\nexit 101\n' >$$policy; \
+		chmod +x $$policy; \
+	fi; \
 	apt-get update; \
 	DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends $$missing; \
-fi
-endef
+	for service in $(DEBIAN_SERVICES); do \
+		if [[ $$missing == *" $$service"* ]]; then update-rc.d $$service disable; fi; \
+	done
 
 .PHONY: tools
 tools: $(TOOLS) ## Build the tools of the other targets, as pinned in tools/

@@ -2,9 +2,10 @@ package main
 
 import (
 	"context"
-	"io"
 	"net"
 	"sync"
+
+	"github.com/eio-affinity/affinity/internal/testbed/local"
 )
 
 // balancer gives connections to several proxies in turn, as a network load balancer
@@ -46,25 +47,13 @@ func (b *balancer) serve(ctx context.Context) {
 	}
 }
 
-// connect copies in both directions until both sides have closed or ctx ends.
+// connect passes on a connection to a proxy, from the client's address.
 func connect(ctx context.Context, client net.Conn, address string) {
-	defer client.Close()
 	from := net.TCPAddr{IP: client.RemoteAddr().(*net.TCPAddr).IP}
 	server, err := (&net.Dialer{LocalAddr: &from}).DialContext(ctx, "tcp", address)
 	if err != nil {
+		_ = client.Close()
 		return
 	}
-	defer server.Close()
-	defer context.AfterFunc(ctx, func() {
-		_ = client.Close()
-		_ = server.Close()
-	})()
-	var both sync.WaitGroup
-	for _, way := range [][2]net.Conn{{client, server}, {server, client}} {
-		both.Go(func() {
-			_, _ = io.Copy(way[0], way[1])
-			_ = way[0].(*net.TCPConn).CloseWrite()
-		})
-	}
-	both.Wait()
+	local.Forward(ctx, client, server)
 }

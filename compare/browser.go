@@ -73,17 +73,16 @@ func (b *browser) run(ctx context.Context, c testbed.BrowserClients) (testbed.Re
 		_, err = b.Stdin.Write(append(settings, '\n'))
 	}
 	b.mu.Unlock()
-	var r testbed.Result
 	if err != nil {
-		return r, fmt.Errorf("asking the browser: %w", err)
+		return testbed.Result{}, fmt.Errorf("asking the browser: %w", err)
 	}
 	select {
 	case line := <-lines:
-		return r, json.Unmarshal([]byte(line), &r)
+		return resultOf(line)
 	case <-ctx.Done():
-		return r, ctx.Err()
+		return testbed.Result{}, ctx.Err()
 	case <-b.Exited():
-		return r, b.Err()
+		return testbed.Result{}, b.Err()
 	}
 }
 

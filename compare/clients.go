@@ -18,6 +18,7 @@ const patience = 20 * time.Second
 type clients struct {
 	*local.Process
 	lines chan string
+	last  *testbed.Result // when they have ended
 }
 
 // startClients starts clients of a stage, each with an address of its own unless they
@@ -38,53 +39,53 @@ func (s *stage) startClients(c testbed.Clients) (*clients, error) {
 }
 
 // read reads the next line.
-func (c *clients) read(ctx context.Context, into any) error {
+func (c *clients) read(ctx context.Context) (string, error) {
 	limit := time.NewTimer(3 * patience)
 	defer limit.Stop()
 	select {
 	case line := <-c.lines:
-		return json.Unmarshal([]byte(line), into)
+		return line, nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return "", ctx.Err()
 	case <-limit.C:
-		return fmt.Errorf("clients: no answer in %s", 3*patience)
+		return "", fmt.Errorf("clients: no answer in %s", 3*patience)
 	case <-c.Exited():
 		select {
 		case line := <-c.lines:
-			return json.Unmarshal([]byte(line), into)
+			return line, nil
 		default:
-			return c.Err()
+			return "", c.Err()
 		}
 	}
 }
 
-// do sends a command, and returns the results once all clients have done it.
+// do sends a command, and returns the results once all clients have done it. Clients
+// that have all failed have ended: then these are their last results.
 func (c *clients) do(ctx context.Context, command string) (testbed.Result, error) {
-	if _, err := io.WriteString(c.Stdin, command+"\n"); err != nil {
-		return testbed.Result{}, fmt.Errorf("clients: %w", err)
+	if c.last != nil {
+		return *c.last, nil
 	}
-	if command == "finish" {
-		return c.result(ctx)
+	_, _ = io.WriteString(c.Stdin, command+"\n") // the answer tells if they have ended
+	line, err := c.read(ctx)
+	if err != nil {
+		return testbed.Result{}, err
 	}
-	var answer struct{ Result testbed.Result }
-	err := c.read(ctx, &answer)
-	return answer.Result, err
-}
-
-// result returns the result in the end.
-func (c *clients) result(ctx context.Context) (testbed.Result, error) {
-	var r testbed.Result
-	err := c.read(ctx, &r)
+	var answer struct {
+		Done   string
+		Result testbed.Result
+	}
+	if err := json.Unmarshal([]byte(line), &answer); err != nil || answer.Done != "" {
+		return answer.Result, err
+	}
+	r, err := resultOf(line)
+	c.last = &r
 	return r, err
 }
 
 // count returns the results so far of clients that go on.
 func (c *clients) count(ctx context.Context) (testbed.Result, error) {
 	r, err := c.do(ctx, "pause")
-	if err != nil {
-		return r, err
-	}
-	_, err = io.WriteString(c.Stdin, "resume\n")
+	_, _ = io.WriteString(c.Stdin, "resume\n")
 	return r, err
 }
 
@@ -92,7 +93,10 @@ func (c *clients) count(ctx context.Context) (testbed.Result, error) {
 // connected.
 func (c *clients) ready(ctx context.Context) (int, error) {
 	var ready struct{ Connected int }
-	err := c.read(ctx, &ready)
+	line, err := c.read(ctx)
+	if err == nil {
+		err = json.Unmarshal([]byte(line), &ready)
+	}
 	return ready.Connected, err
 }
 
@@ -103,7 +107,17 @@ func (s *stage) runClients(ctx context.Context, c testbed.Clients) (testbed.Resu
 		return testbed.Result{}, err
 	}
 	defer running.Kill()
-	return running.result(ctx)
+	line, err := running.read(ctx)
+	if err != nil {
+		return testbed.Result{}, err
+	}
+	return resultOf(line)
+}
+
+// resultOf reads a line with a result.
+func resultOf(line string) (r testbed.Result, err error) {
+	err = json.Unmarshal([]byte(line), &r)
+	return r, err
 }
 
 // judged returns works if no client had a problem from beginning to end.

@@ -11,8 +11,8 @@ import (
 	"github.com/eio-affinity/affinity/internal/testbed"
 )
 
-// A run of a system that needs nothing from Debian, and of a control: it shows that
-// the scenarios tell them apart. It ends all that it starts, and writes nothing.
+// A run of a few systems and scenarios tells apart what holds sessions and what does
+// not, ends all that it has started, and writes nothing.
 func TestAScenarioTellsSystemsApart(t *testing.T) {
 	require.NoError(t, testbed.BuildCaddy())
 	testbed.RequireNodeModules(t)
@@ -22,15 +22,18 @@ func TestAScenarioTellsSystemsApart(t *testing.T) {
 
 	var out strings.Builder
 	err := run(t.Context(), options{
-		systems: []string{"caddy-affinity", "caddy-least_conn", "socketio-sticky"}, scenarios: []string{"polling", "reload"}, atOnce: 3,
+		systems:   []string{"caddy-affinity", "caddy-least_conn", "haproxy", "socketio-sticky"},
+		scenarios: []string{"polling", "polling-cookies", "return"},
+		atOnce:    4,
 	}, &out)
 	require.NoError(t, err, out.String())
 
 	t.Log(out.String())
 	for _, line := range []string{
-		`caddy-affinity +polling +works`, `caddy-affinity +reload +0 of 30 lost`,
-		`caddy-least_conn +polling +fails`, `caddy-least_conn +reload +fails before it`,
-		`socketio-sticky +polling +works`, `socketio-sticky +reload +–`,
+		`caddy-affinity +polling +works`, `caddy-affinity +return +\d+ of 30; 30 of 30`,
+		`caddy-least_conn +polling +fails`, `caddy-least_conn +polling-cookies +fails`,
+		`haproxy +polling +fails, 12 of 12`, `haproxy +polling-cookies +works`, `haproxy +return +30 of 30`,
+		`socketio-sticky +polling +works`,
 	} {
 		assert.Regexp(t, line, out.String())
 	}

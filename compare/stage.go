@@ -3,11 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"sync"
 
 	"github.com/eio-affinity/affinity/internal/peers"
-	"github.com/eio-affinity/affinity/internal/testbed/local"
 )
 
 // stage is a system with its nodes, for scenarios.
@@ -97,7 +97,11 @@ func (s *stage) killNode(name string) error {
 		if !exists {
 			return fmt.Errorf("there is no worker %s", name)
 		}
-		return local.KillProcess(pid)
+		worker, err := os.FindProcess(pid)
+		if err != nil {
+			return err
+		}
+		return worker.Kill()
 	}
 	s.nodes[name].Kill()
 	return nil

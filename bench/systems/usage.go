@@ -1,17 +1,14 @@
 package systems
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"net/http"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/eio-affinity/affinity/internal/testbed/local"
@@ -21,7 +18,7 @@ import (
 // began.
 func (r *Running) CPUTime() (time.Duration, error) {
 	var sum time.Duration
-	pids, err := r.processes()
+	pids, err := r.PIDs()
 	if err != nil {
 		return 0, err
 	}
@@ -37,7 +34,7 @@ func (r *Running) CPUTime() (time.Duration, error) {
 
 // Resident returns how much memory the processes of the system have, in bytes.
 func (r *Running) Resident() (int, error) {
-	pids, err := r.processes()
+	pids, err := r.PIDs()
 	if err != nil {
 		return 0, err
 	}
@@ -54,34 +51,6 @@ func (r *Running) Resident() (int, error) {
 		sum += kib << 10
 	}
 	return sum, nil
-}
-
-// processes returns the IDs of the system's processes: those of its process group.
-func (r *Running) processes() ([]int, error) {
-	stats, err := filepath.Glob("/proc/[0-9]*/stat")
-	if err != nil {
-		return nil, err
-	}
-	var pids []int
-	for _, path := range stats {
-		text, err := os.ReadFile(path) //nolint:gosec // the kernel names it
-		if err != nil {
-			continue // it has ended
-		}
-		// The name, in parentheses, may have any character.
-		fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
-		if group, err := strconv.Atoi(fields[2]); err == nil && group == r.PID() {
-			pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
-			if err != nil {
-				return nil, err
-			}
-			pids = append(pids, pid)
-		}
-	}
-	if len(pids) == 0 {
-		return nil, fmt.Errorf("%s has ended, or this is not Linux", r.Name)
-	}
-	return pids, nil
 }
 
 // Heap returns how many bytes of heap and of stacks a Go program uses after a

@@ -23,6 +23,8 @@ func (caddy) configure(r *Running) ([]string, error) {
 	return []string{program, "run", "--config", config, "--adapter", "caddyfile"}, err
 }
 
+func (caddy) ready(_ *Running, status int) bool { return status == http.StatusOK }
+
 // reload is what caddy reload --force does.
 func (caddy) reload(ctx context.Context, r *Running) error {
 	config, err := os.Open(filepath.Join(r.dir, caddyfile))

@@ -28,6 +28,11 @@ func (c cluster) configure(r *Running) ([]string, error) {
 	return append(args, r.Site.WorkerFlags...), nil
 }
 
+// ready takes any answer: with proxy: true, socketio-sticky-session refuses everything.
+func (cluster) ready(r *Running, status int) bool {
+	return status != 0 && r.workers.count() >= r.Site.Workers
+}
+
 // reload has the cluster fork one more worker, which is the only change that it knows.
 func (cluster) reload(ctx context.Context, r *Running) error {
 	before := r.workers.count()

@@ -66,7 +66,7 @@ func Find(program string) (string, error) {
 	}
 	path = filepath.Join("/usr/sbin", program)
 	if _, err := os.Stat(path); err != nil {
-		return "", fmt.Errorf("%s is not installed: run make compare-packages", program)
+		return "", fmt.Errorf("%s is not installed: run make deps", program)
 	}
 	return path, nil
 }

@@ -72,6 +72,8 @@ type host interface {
 	// configure writes the configuration of this generation into r's directory, and
 	// returns the command that starts the program.
 	configure(r *Running) ([]string, error)
+	// ready reports whether the program has started, given the status of its reply.
+	ready(r *Running, status int) bool
 	// reload makes the running program use what configure has written, and returns
 	// once it does.
 	reload(ctx context.Context, r *Running) error
@@ -144,7 +146,7 @@ func (r *Running) start(ctx context.Context) error {
 		return err
 	}
 	return r.WaitUntil(ctx, Limit, "it answers at "+r.URL, func() bool {
-		return r.workers.count() >= r.Site.Workers && r.status(ctx, "/health") == http.StatusOK
+		return r.System.host.ready(r, r.status(ctx, "/health"))
 	})
 }
 

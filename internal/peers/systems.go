@@ -6,15 +6,15 @@ import "slices"
 // which are the last.
 func All() []*System {
 	return []*System{
-		{Name: "nginx-hash", Title: [2]string{"nginx", "`hash $remote_addr`"}, Program: "nginx", Config: "nginx-hash.conf", host: nginx{}},
-		{Name: "nginx-ip_hash", Title: [2]string{"nginx", "`ip_hash`"}, Program: "nginx", Config: "nginx-ip_hash.conf", host: nginx{}},
+		{Name: "nginx-hash", Title: [2]string{"nginx", "`hash $remote_addr`"}, Program: "nginx", Config: "nginx-hash.conf", host: nginx},
+		{Name: "nginx-ip_hash", Title: [2]string{"nginx", "`ip_hash`"}, Program: "nginx", Config: "nginx-ip_hash.conf", host: nginx},
 		{
 			Name: "nginx-sticky", Title: [2]string{"nginx", "`sticky cookie`"}, Program: "nginx",
 			NotRun: "`sticky` is in nginx's commercial edition only: Debian's nginx refuses it as an unknown directive",
 		},
-		{Name: "apache", Title: [2]string{"Apache", "cookie of the route"}, Program: "apache2", Config: "apache.conf", host: apache{}},
+		{Name: "apache", Title: [2]string{"Apache", "cookie of the route"}, Program: "apache2", Config: "apache.conf", host: apache},
 		{
-			Name: "haproxy", Title: [2]string{"HAProxy", "`cookie io prefix`"}, Program: "haproxy", Config: "haproxy.cfg", host: haproxy{},
+			Name: "haproxy", Title: [2]string{"HAProxy", "`cookie io prefix`"}, Program: "haproxy", Config: "haproxy.cfg", host: haproxy,
 			NodeFlags: []string{"--cookie"},
 		},
 		{Name: "traefik-sticky", Title: [2]string{"Traefik", "sticky cookie"}, Program: "traefik", Config: "traefik-sticky.yml", host: traefik{}},

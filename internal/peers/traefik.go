@@ -55,6 +55,8 @@ func (t traefik) install(r *Running) error {
 	return traefikconfig.Write(filepath.Join(r.dir, "static.yml"), static)
 }
 
+func (traefik) ready(_ *Running, status int) bool { return status == http.StatusOK }
+
 // reload waits until the router of the new generation answers, with the 418 of
 // Traefik's own service.
 func (traefik) reload(ctx context.Context, r *Running) error {

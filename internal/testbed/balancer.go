@@ -2,7 +2,6 @@ package testbed
 
 import (
 	"context"
-	"io"
 	"net"
 	"net/url"
 	"sync"
@@ -11,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/eio-affinity/affinity/internal/testbed/local"
 )
 
 // TCPBalancer is a TCP load balancer in front of several proxies. It gives
@@ -51,28 +52,14 @@ func StartTCPBalancer(t *testing.T, endpoints []Endpoint) *TCPBalancer {
 	return b
 }
 
-// proxyConnection copies in both directions between a client and a server until
-// both have closed or the context ends.
+// proxyConnection passes on a connection to a proxy.
 func proxyConnection(ctx context.Context, client net.Conn, address string) {
-	defer client.Close()
 	server, err := new(net.Dialer).DialContext(ctx, "tcp", address)
 	if err != nil {
+		_ = client.Close()
 		return
 	}
-	defer server.Close()
-	defer context.AfterFunc(ctx, func() {
-		_ = client.Close()
-		_ = server.Close()
-	})()
-
-	var both sync.WaitGroup
-	for _, way := range [][2]net.Conn{{client, server}, {server, client}} {
-		both.Go(func() {
-			_, _ = io.Copy(way[0], way[1])
-			_ = way[0].(*net.TCPConn).CloseWrite()
-		})
-	}
-	both.Wait()
+	local.Forward(ctx, client, server)
 }
 
 // Connections returns how many connections each proxy has had.

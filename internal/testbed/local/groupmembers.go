@@ -1,4 +1,4 @@
-package peers
+package local
 
 import (
 	"bytes"
@@ -10,16 +10,16 @@ import (
 	"strings"
 )
 
-// PIDs returns the IDs of the system's processes, to read their CPU time and memory:
+// PIDs returns the IDs of the program's processes, to read their CPU time and memory:
 // those of its process group, without the shell that supervises it. It needs Linux.
-func (r *Running) PIDs() ([]int, error) {
+func (p *Process) PIDs() ([]int, error) {
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {
 		return nil, err
 	}
 	var pids []int
 	for _, path := range stats {
-		text, err := os.ReadFile(path) //nolint:gosec // the kernel names it
+		text, err := os.ReadFile(path)
 		if err != nil {
 			continue // it has ended
 		}
@@ -29,9 +29,9 @@ func (r *Running) PIDs() ([]int, error) {
 		if !found || end < 0 {
 			continue
 		}
-		fields := strings.Fields(string(name[end+1:]))
 		const group = 2
-		if len(fields) <= group || fields[group] != strconv.Itoa(r.PID()) || slices.Contains([]string{"sh", "cat"}, string(name[:end])) {
+		fields := strings.Fields(string(name[end+1:]))
+		if len(fields) <= group || fields[group] != strconv.Itoa(p.PID()) || slices.Contains([]string{"sh", "cat"}, string(name[:end])) {
 			continue
 		}
 		pid, err := strconv.Atoi(string(before))
@@ -41,7 +41,7 @@ func (r *Running) PIDs() ([]int, error) {
 		pids = append(pids, pid)
 	}
 	if len(pids) == 0 {
-		return nil, fmt.Errorf("%s has ended, or this is not Linux", r.System.Name)
+		return nil, fmt.Errorf("%s has ended, or this is not Linux", p.Name)
 	}
 	return pids, nil
 }
