@@ -35,28 +35,50 @@ func (s *stage) sending(ctx context.Context) (*clients, testbed.Result, error) {
 	return running, before, nil
 }
 
-// settle waits until half of the clients have upgraded.
+// settle waits until all clients are connected, and then until half of them have
+// upgraded.
 func (c *clients) settle(ctx context.Context) (testbed.Result, error) {
-	limited, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	r, err := c.settled(limited)
-	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-		err = fmt.Errorf("%w: after %s, %d of %d, of which %d have upgraded, and %d have lost their session",
-			errNotAllConnected, patience, r.Connected, many, r.Upgraded, r.Disconnects)
+	var r testbed.Result
+	err := within(ctx, patience, func(ctx context.Context) (err error) {
+		r.Connected, err = c.ready(ctx)
+		return err
+	})
+	if err == nil {
+		err = within(ctx, 2*patience, func(ctx context.Context) (err error) {
+			r, err = c.upgraded(ctx, r)
+			return err
+		})
+	}
+	if errors.Is(err, errLate) {
+		err = fmt.Errorf("%w: %d of %d, of which %d have upgraded, and %d have lost their session",
+			errNotAllConnected, r.Connected, many, r.Upgraded, r.Disconnects)
 	}
 	return r, err
 }
 
-func (c *clients) settled(ctx context.Context) (r testbed.Result, err error) {
-	if r.Connected, err = c.ready(ctx); err != nil {
-		return r, err
+// errLate is returned when something has not happened in time.
+var errLate = errors.New("it has not happened in time")
+
+// within calls a function with a limit of time.
+func within(ctx context.Context, limit time.Duration, do func(context.Context) error) error {
+	limited, cancel := context.WithTimeoutCause(ctx, limit, errLate)
+	defer cancel()
+	err := do(limited)
+	if err != nil && limited.Err() != nil {
+		return context.Cause(limited)
 	}
+	return err
+}
+
+// upgraded waits until half of the clients have upgraded, or one has lost its session.
+// It returns the results so far, which it has got.
+func (c *clients) upgraded(ctx context.Context, r testbed.Result) (testbed.Result, error) {
 	for {
 		now, err := c.count(ctx)
 		if err != nil {
 			return r, err
 		}
-		if r = now; r.Connected == many && r.Upgraded >= many/2 {
+		if r = now; r.Disconnects > 0 || r.Connected == many && r.Upgraded >= many/2 {
 			return r, nil
 		}
 		if err := sleep(ctx, 200*time.Millisecond); err != nil {

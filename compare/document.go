@@ -3,9 +3,7 @@ package main
 import (
 	_ "embed"
 	"fmt"
-	"html"
-	"maps"
-	"slices"
+	"regexp"
 	"strings"
 	"text/template"
 
@@ -91,38 +89,34 @@ func link(file string) string {
 
 // Missing returns the list of what was not run, with the reasons.
 func (r *results) Missing() string {
-	reasons := map[string][]string{}
+	var list grouped
 	for _, s := range peers.All() {
 		for _, row := range scenarios() {
-			o := r.Cells[s.Name][row.name]
-			if o.Verdict != notRun && o.Verdict != impossible {
-				continue
-			}
-			what := nameOf(s)
-			if o.Verdict == impossible {
-				what = row.title + ", " + what
-			}
-			if !slices.Contains(reasons[o.Detail], what) {
-				reasons[o.Detail] = append(reasons[o.Detail], what)
+			if o := r.Cells[s.Name][row.name]; o.Verdict == notRun || o.Verdict == impossible {
+				list.add(o.Detail, s.Name, row.name)
 			}
 		}
 	}
-	var list strings.Builder
-	for _, reason := range slices.Sorted(maps.Keys(reasons)) {
-		fmt.Fprintf(&list, "- %s: %s.\n", strings.Join(reasons[reason], "; "), reason)
+	t := newTable("reason", "systems", "scenarios")
+	for _, g := range list.joined() {
+		t.add(g.key, listed(g.systems), g.scenarios())
 	}
-	return strings.TrimSuffix(list.String(), "\n")
+	return t.String()
 }
 
 // Failures returns the table of the first error of each cell that fails.
 func (r *results) Failures() string {
-	t := newTable("scenario", "system", "result", "first error")
-	for _, row := range scenarios() {
-		for _, s := range peers.All() {
+	var list grouped
+	for _, s := range peers.All() {
+		for _, row := range scenarios() {
 			if o := r.Cells[s.Name][row.name]; o.Verdict == fails {
-				t.add(row.title, nameOf(s), o.Text, code(o.Detail))
+				list.add(code(o.Detail), s.Name, row.name)
 			}
 		}
+	}
+	t := newTable("first error", "systems", "scenarios")
+	for _, g := range list.joined() {
+		t.add(g.key, listed(g.systems), g.scenarios())
 	}
 	return t.String()
 }
@@ -130,15 +124,23 @@ func (r *results) Failures() string {
 // nameOf returns what a line of text calls a system.
 func nameOf(s *peers.System) string { return s.Title[0] + ", " + s.Title[1] }
 
-// code returns text that a program wrote as code in a cell of a table.
+// code returns what a program wrote, without the number of its client, as code in a
+// cell of a table.
 func code(text string) string {
 	const most = 140
 	text, _, _ = strings.Cut(text, "\n")
+	text = chance.ReplaceAllString(client.ReplaceAllString(text, ""), "xhr poll/post error")
 	if len(text) > most {
 		text = strings.ToValidUTF8(text[:most], "") + "…"
 	}
-	return "<code>" + strings.ReplaceAll(html.EscapeString(text), "|", "&#124;") + "</code>"
+	return "<code>" + escape.Replace(text) + "</code>"
 }
+
+var (
+	client = regexp.MustCompile(`^client \d+: |(?:127\.0\.0\.1|localhost):\d+`)
+	chance = regexp.MustCompile(`xhr (poll|post) error`) // of which one comes first
+	escape = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "|", "&#124;")
+)
 
 // Took says how long it took.
 func (r *results) Took() string { return fmt.Sprintf("%d min %02d s", r.Seconds/60, r.Seconds%60) }
