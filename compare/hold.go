@@ -99,8 +99,8 @@ func reconnecting(ctx context.Context, s *stage) (outcome, error) {
 	defer proxy.Stop()
 	second := &stage{system: s.system, version: s.version, proxy: proxy}
 	better, err := second.returning(ctx)
-	if better.Verdict == works {
-		o.Verdict = works
+	if better.Verdict == fails {
+		return better, err
 	}
 	o.Text += "; " + better.Text
 	o.Short += "; " + better.Short

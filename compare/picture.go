@@ -13,9 +13,9 @@ const (
 	labelWidth = 290
 	cellWidth  = 56
 	cellHeight = 26
-	headHeight = 150
+	headHeight = 200
 	footHeight = 44
-	tilted     = 70 // beyond the last column, for its title
+	tilted     = 90 // beyond the last column, for its title
 )
 
 // style has the colors of light and dark pages.
