@@ -103,8 +103,9 @@ func (c *comparison) runAll(ctx context.Context, systems []*peers.System, atOnce
 	return context.Cause(ctx)
 }
 
-// runSystem runs all scenarios of a system. They share its nodes as long as these are
-// as they were.
+// runSystem runs all scenarios of a system. Each has a system that has just started, as
+// what it has served before may decide where it sends the next request: Apache counts
+// requests. They share nodes as long as these are as they were.
 func (c *comparison) runSystem(ctx context.Context, system *peers.System) error {
 	var s *stage
 	leave := func() {
@@ -129,9 +130,9 @@ func (c *comparison) runSystem(ctx context.Context, system *peers.System) error 
 		}
 		if s == nil {
 			s = &stage{system: system, version: version, browser: c.sharedBrowser}
-			if err := s.open(ctx); err != nil {
-				return err
-			}
+		}
+		if err := s.open(ctx); err != nil {
+			return err
 		}
 		o, err := row.run(ctx, s)
 		if err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -26,25 +27,31 @@ var names = []string{"a", "b", "c"}
 
 const newcomer = "d"
 
-// open starts nodes and system.
+// open starts the nodes, unless they run, and the system anew.
 func (s *stage) open(ctx context.Context) error {
-	s.nodes = map[string]*node{}
-	if !s.system.Workers {
-		var started sync.WaitGroup
-		errs := make([]error, len(names))
-		for i, name := range names {
-			started.Go(func() { errs[i] = s.startNode(ctx, name) })
-		}
-		started.Wait()
-		for _, err := range errs {
-			if err != nil {
-				return err
-			}
+	if s.proxy != nil {
+		s.proxy.Stop()
+	}
+	if s.nodes == nil && !s.system.Workers {
+		if err := s.startNodes(ctx); err != nil {
+			return err
 		}
 	}
 	var err error
 	s.proxy, err = s.start(ctx, s.system)
 	return err
+}
+
+// startNodes starts all nodes at once.
+func (s *stage) startNodes(ctx context.Context) error {
+	s.nodes = map[string]*node{}
+	var started sync.WaitGroup
+	errs := make([]error, len(names))
+	for i, name := range names {
+		started.Go(func() { errs[i] = s.startNode(ctx, name) })
+	}
+	started.Wait()
+	return errors.Join(errs...)
 }
 
 // start starts a system in front of the nodes.
