@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -108,42 +109,60 @@ func (c *comparison) runAll(ctx context.Context, systems []*peers.System, atOnce
 // requests. They share nodes as long as these are as they were.
 func (c *comparison) runSystem(ctx context.Context, system *peers.System) error {
 	var s *stage
-	leave := func() {
+	defer func() {
 		if s != nil {
 			s.close()
-			s = nil
 		}
-	}
-	defer leave()
+	}()
 	for _, row := range c.rows {
 		if reason := lacking(system, row); reason != "" {
 			c.add(system, row, outcome{Verdict: verdictOfLack(system), Text: "–", Detail: reason}, 0)
 			continue
 		}
-		version := max(row.version, 2)
-		if row.version == 0 {
-			version = 4
-		}
 		began := time.Now()
-		if s != nil && s.version != version {
-			leave()
-		}
-		if s == nil {
-			s = &stage{system: system, version: version, browser: c.sharedBrowser}
-		}
-		if err := s.open(ctx); err != nil {
-			return err
-		}
-		o, err := row.run(ctx, s)
+		o, err := c.runTwice(ctx, system, row, &s)
 		if err != nil {
 			return fmt.Errorf("%s: %w", row.name, errors.Join(err, context.Cause(ctx)))
 		}
 		c.add(system, row, o, time.Since(began))
-		if row.disturbs {
-			leave()
-		}
 	}
 	return nil
+}
+
+// runTwice runs a scenario again that has not gone well, and returns what went better: a
+// busy machine is not to be held against a system.
+func (c *comparison) runTwice(ctx context.Context, system *peers.System, row *scenario, s **stage) (outcome, error) {
+	first, err := c.runOnce(ctx, system, row, s)
+	if err != nil || first.Verdict == works {
+		return first, err
+	}
+	second, err := c.runOnce(ctx, system, row, s)
+	if err != nil || second.better(first) {
+		return second, err
+	}
+	return first, nil
+}
+
+// runOnce runs a scenario on a stage, which it opens, and closes if it is not as it was.
+func (c *comparison) runOnce(ctx context.Context, system *peers.System, row *scenario, at **stage) (outcome, error) {
+	version := cmp.Or(row.version, 4)
+	if *at != nil && (*at).version != version {
+		(*at).close()
+		*at = nil
+	}
+	if *at == nil {
+		*at = &stage{system: system, version: version, browser: c.sharedBrowser}
+	}
+	s := *at
+	if err := s.open(ctx); err != nil {
+		return outcome{}, err
+	}
+	o, err := row.run(ctx, s)
+	if row.disturbs {
+		s.close()
+		*at = nil
+	}
+	return o, err
 }
 
 // lacking returns why a system does not run a scenario, if so.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 
 	"github.com/eio-affinity/affinity/internal/peers"
 	"github.com/eio-affinity/affinity/internal/testbed"
@@ -40,6 +41,12 @@ type outcome struct {
 	Text    string  `json:"text"`             // of the cell
 	Short   string  `json:"short,omitempty"`  // of the cell in the picture. Default: Text
 	Detail  string  `json:"detail,omitempty"` // the first error, or why it was not run
+}
+
+// better reports whether it went better than another time.
+func (o outcome) better(other outcome) bool {
+	order := []verdict{works, partly, fails}
+	return slices.Index(order, o.Verdict) < slices.Index(order, other.Verdict)
 }
 
 // The sizes of the scenarios.

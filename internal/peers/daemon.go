@@ -48,7 +48,7 @@ func (d daemon) configure(r *Running) ([]string, error) {
 	return append(append([]string{program}, d.args(r)...), config), err
 }
 
-// ready waits for the line too: HAProxy's master loses a signal that comes before it.
+// ready waits for the line too, before which HAProxy's master loses signals.
 func (d daemon) ready(r *Running, status int) bool {
 	return status == http.StatusOK && r.Output.Count(d.reloaded) > 0
 }

@@ -208,14 +208,20 @@ func (r *Running) status(ctx context.Context, path string) int {
 // serve now.
 var impatient = &http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 
-// logged sends a signal, if there is one, and waits until the program writes a part of
-// a line, once more than before.
+// logged sends a signal until the program writes a part of a line, once more than before:
+// HAProxy's master loses a signal that comes while it still starts.
 func (r *Running) logged(ctx context.Context, signal os.Signal, part string) error {
+	const again = 3 * time.Second
 	before := r.Output.Count(part)
-	if err := r.Signal(signal); err != nil {
-		return err
-	}
-	return r.WaitUntil(ctx, Limit, "it logs "+part, func() bool { return r.Output.Count(part) > before })
+	var sent time.Time
+	var failed error
+	err := r.WaitUntil(ctx, Limit, "it logs "+part, func() bool {
+		if time.Since(sent) > again {
+			sent, failed = time.Now(), r.Signal(signal)
+		}
+		return failed != nil || r.Output.Count(part) > before
+	})
+	return errors.Join(failed, err)
 }
 
 // write writes a file of the system's directory.
