@@ -48,7 +48,7 @@ func FuzzParseRequest(f *testing.F) {
 			}
 			return
 		}
-		if !isWithout(r.URL.RawQuery, query, tag+separator) || !strings.HasPrefix(sid, req.SID[len(tag)+1:]) {
+		if !isWithout(r.URL.RawQuery, query, tag+Separator) || !strings.HasPrefix(sid, req.SID[len(tag)+1:]) {
 			t.Fatalf("%q became %q", query, r.URL.RawQuery)
 		}
 		if r.RequestURI != "/?"+r.URL.RawQuery {
@@ -113,7 +113,7 @@ func FuzzBindOpenPacket(f *testing.F) {
 		packet, ok := findOpenPacket(bound)
 		if !ok || packet.SID != Bind(testTag, sid) {
 			// With the tag, the session ID may exceed the limit.
-			if len(sid) > maxSID-len(testTag)-len(separator) {
+			if len(sid) > maxSID-len(testTag)-len(Separator) {
 				return
 			}
 			t.Fatalf("%q became %q, in which the sid is %q", before, bound, packet.SID)
@@ -126,7 +126,7 @@ func FuzzBindOpenPacket(f *testing.F) {
 
 // unbound removes the tag with plain slicing.
 func unbound(bound []byte, packet openPacket) string {
-	prefix := testTag + separator
+	prefix := testTag + Separator
 	s := string(bound[:packet.sidOffset]) + string(bound[packet.sidOffset+len(prefix):])
 	if packet.digits.present() {
 		length := packet.digits.append(nil, packet.length-len(prefix))

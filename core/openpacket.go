@@ -43,7 +43,7 @@ type openPacket struct {
 // bind returns a copy of body, which p was found in, with a tag added to the
 // session ID, and with the packet's length corrected if the encoding has one.
 func (p openPacket) bind(body []byte, tag string) []byte {
-	prefix := tag + separator
+	prefix := tag + Separator
 	bound := make([]byte, 0, len(body)+len(prefix)+1) // the length may gain a digit
 	from := 0
 	if p.digits.present() {

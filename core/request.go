@@ -123,7 +123,7 @@ func (r Request) Unbind(req *http.Request, tag string) string {
 	if tag == "" {
 		return r.SID
 	}
-	prefix := len(tag) + len(separator)
+	prefix := len(tag) + len(Separator)
 	query := r.query[:r.sidOffset] + r.query[r.sidOffset+prefix:]
 	req.URL.RawQuery = query
 	// Caddy forwards the URL, Traefik the RequestURI. The two may differ: Traefik

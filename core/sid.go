@@ -6,10 +6,10 @@ import (
 )
 
 const (
-	// separator separates the tag from the session ID. No client's URL encoder
+	// Separator separates the tag from the session ID. No client's URL encoder
 	// escapes it (Java's escapes "~"), and the session IDs that Engine.IO itself
 	// generates never contain it.
-	separator = "."
+	Separator = "."
 
 	// maxSID is the maximum length of a session ID to bind, in bytes. Engine.IO's
 	// own have 20. A server's generateId option may generate others.
@@ -23,16 +23,16 @@ const (
 
 // Bind prefixes a session ID with a tag.
 func Bind(tag, sid string) string {
-	return tag + separator + sid
+	return tag + Separator + sid
 }
 
 // Split is the inverse of [Bind], for a session ID as it occurs in a query, still
 // percent-encoded. It reports false and returns sid unchanged if sid has no tag
 // of this form, nothing after the tag, or more than 256 bytes after it.
 func Split(sid string, form TagForm) (tag, rest string, bound bool) {
-	end := strings.Index(sid, separator)
+	end := strings.Index(sid, Separator)
 	for level := 1; level < form.Levels && end >= 0; level++ {
-		next := strings.Index(sid[end+1:], separator)
+		next := strings.Index(sid[end+1:], Separator)
 		if next < 0 {
 			return "", sid, false
 		}
@@ -41,7 +41,7 @@ func Split(sid string, form TagForm) (tag, rest string, bound bool) {
 	if end < 0 || !form.Valid(sid[:end]) {
 		return "", sid, false
 	}
-	rest = sid[end+len(separator):]
+	rest = sid[end+len(Separator):]
 	if rest == "" || !withinMaxSID(rest) {
 		return "", sid, false
 	}

@@ -101,13 +101,13 @@ func (f TagForm) ValidLevel(level string) bool {
 // isSafeTag reports whether a tag, whatever its form, may be written into an open
 // packet.
 func isSafeTag(tag string) bool {
-	return tag != "" && len(tag) <= maxTag && strings.TrimLeft(tag, tagAlphabet+separator) == ""
+	return tag != "" && len(tag) <= maxTag && strings.TrimLeft(tag, tagAlphabet+Separator) == ""
 }
 
 // JoinLevels joins levels, the outermost first, into a tag. It returns "" if all
 // of them are empty.
 func JoinLevels(levels []string) string {
-	tag := strings.Join(levels, separator)
+	tag := strings.Join(levels, Separator)
 	if len(tag) < len(levels) { // nothing but separators
 		return ""
 	}
@@ -116,5 +116,5 @@ func JoinLevels(levels []string) string {
 
 // Levels returns the levels of a tag, the outermost first.
 func Levels(tag string) []string {
-	return strings.Split(tag, separator)
+	return strings.Split(tag, Separator)
 }

@@ -15,8 +15,9 @@ const openPacket = `0{"sid":"rYvVOSuxstMYwaX_AAAA","upgrades":["websocket"],"pin
 
 // newHandshake returns a function that sends a handshake poll to a server behind
 // the middleware and Traefik's load balancer, which sets the sticky cookie. The
-// server sets a length, which the middleware removes on the fast path only.
-func newHandshake(tb testing.TB) func(w http.ResponseWriter, respond func(http.ResponseWriter)) {
+// server sets a length, which the middleware removes on the fast path only. If known
+// is set, a server at the path has opened a session before.
+func newHandshake(tb testing.TB, known bool) func(w http.ResponseWriter, respond func(http.ResponseWriter)) {
 	tb.Helper()
 	var server func(http.ResponseWriter)
 	handler := newAffinity(tb, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -24,9 +25,15 @@ func newHandshake(tb testing.TB) func(w http.ResponseWriter, respond func(http.R
 		w.Header().Add("Set-Cookie", cookie+"="+value+"; Path=/")
 		server(w)
 	}), nil)
-	return func(w http.ResponseWriter, respond func(http.ResponseWriter)) {
+	serve := func(w http.ResponseWriter, respond func(http.ResponseWriter)) {
 		server = respond
 		handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/socket.io/?"+polling, http.NoBody))
+	}
+	return func(w http.ResponseWriter, respond func(http.ResponseWriter)) {
+		if known {
+			serve(httptest.NewRecorder(), func(w http.ResponseWriter) { write(w, openPacket) })
+		}
+		serve(w, respond)
 	}
 }
 
@@ -47,7 +54,7 @@ func rewriteHandshake(t *testing.T, respond func(http.ResponseWriter)) *httptest
 func TestHandshakeOnTheFastPath(t *testing.T) {
 	for _, setCookies := range [][]string{nil, {"mine=1"}, {"mine=1", cookie + "=other"}} {
 		w := httptest.NewRecorder()
-		newHandshake(t)(w, func(w http.ResponseWriter) {
+		newHandshake(t, true)(w, func(w http.ResponseWriter) {
 			w.Header().Set("X-Node", "a")
 			w.Header()["Set-Cookie"] = append(w.Header()["Set-Cookie"], setCookies...)
 			w.WriteHeader(http.StatusOK)
@@ -57,7 +64,7 @@ func TestHandshakeOnTheFastPath(t *testing.T) {
 			t.Errorf("got %d %q, flushed %v, want %q", w.Code, w.Body.String(), w.Flushed, want)
 		}
 		header := w.Header()
-		if header.Get("Content-Length") != "" || header.Get("X-Node") != "a" {
+		if header.Get("Content-Length") != "" && setCookies == nil || header.Get("X-Node") != "a" {
 			t.Errorf("header %v", header)
 		}
 		if got := header["Set-Cookie"]; len(setCookies) == 0 && got != nil || len(setCookies) > 0 && (len(got) != 1 || got[0] != "mine=1") {
@@ -142,14 +149,22 @@ func TestHandshakeOnTheSlowPath(t *testing.T) {
 	for _, tc := range cases {
 		tc := tc
 		t.Run(tc.name, func(t *testing.T) {
-			w := httptest.NewRecorder()
-			newHandshake(t)(w, tc.respond)
-			want := rewriteHandshake(t, tc.respond)
-			if w.Code != want.Code || w.Body.String() != want.Body.String() {
-				t.Errorf("got %d %q, want %d %q", w.Code, w.Body.String(), want.Code, want.Body.String())
-			}
-			if !reflect.DeepEqual(w.Header(), want.Header()) {
-				t.Errorf("header %v, want %v", w.Header(), want.Header())
+			for _, known := range []bool{false, true} {
+				w := httptest.NewRecorder()
+				newHandshake(t, known)(w, tc.respond)
+				want := rewriteHandshake(t, tc.respond)
+				if w.Code != want.Code || w.Body.String() != want.Body.String() {
+					t.Errorf("known path %v: got %d %q, want %d %q", known, w.Code, w.Body.String(), want.Code, want.Body.String())
+				}
+				if known { // net/http adds both as well
+					for _, name := range []string{"Content-Length", "Content-Type"} {
+						delete(want.Header(), name)
+						delete(w.Header(), name)
+					}
+				}
+				if !reflect.DeepEqual(w.Header(), want.Header()) {
+					t.Errorf("known path %v: header %v, want %v", known, w.Header(), want.Header())
+				}
 			}
 		})
 	}
@@ -167,24 +182,26 @@ func TestIncompleteHandshakeIsFlushed(t *testing.T) {
 		{"an open packet", func(w http.ResponseWriter) { w.WriteHeader(http.StatusOK); write(w, openPacket) }, openPacket, true},
 		{"a part of one", func(w http.ResponseWriter) { w.WriteHeader(http.StatusOK); write(w, openPacket[:9]) }, openPacket[:9], true},
 	}
-	for _, tc := range cases {
-		w := httptest.NewRecorder()
-		func() {
-			defer func() {
-				if recover() == nil {
-					t.Errorf("%s: the middleware recovered from the panic", tc.name)
-				}
+	for _, known := range []bool{false, true} {
+		for _, tc := range cases {
+			w := httptest.NewRecorder()
+			func() {
+				defer func() {
+					if recover() == nil {
+						t.Errorf("%s: the middleware recovered from the panic", tc.name)
+					}
+				}()
+				newHandshake(t, known)(w, func(w http.ResponseWriter) {
+					tc.respond(w)
+					panic(http.ErrAbortHandler)
+				})
 			}()
-			newHandshake(t)(w, func(w http.ResponseWriter) {
-				tc.respond(w)
-				panic(http.ErrAbortHandler)
-			})
-		}()
-		if w.Body.String() != tc.body || w.Flushed != tc.flushed {
-			t.Errorf("%s: body %q, flushed %v, want %q, %v", tc.name, w.Body.String(), w.Flushed, tc.body, tc.flushed)
-		}
-		if got := w.Header()["Set-Cookie"]; tc.flushed && len(got) > 0 {
-			t.Errorf("%s: Set-Cookie %q", tc.name, got)
+			if w.Body.String() != tc.body || w.Flushed != tc.flushed {
+				t.Errorf("%s, known path %v: body %q, flushed %v, want %q, %v", tc.name, known, w.Body.String(), w.Flushed, tc.body, tc.flushed)
+			}
+			if got := w.Header()["Set-Cookie"]; tc.flushed && len(got) > 0 {
+				t.Errorf("%s, known path %v: Set-Cookie %q", tc.name, known, got)
+			}
 		}
 	}
 }
@@ -204,11 +221,11 @@ func (s *statuses) WriteHeader(status int) {
 
 func TestHandshakePassesEarlyHintsAtOnce(t *testing.T) {
 	w := &statuses{ResponseRecorder: httptest.NewRecorder()}
-	newHandshake(t)(w, func(http.ResponseWriter) {})
+	newHandshake(t, false)(w, func(http.ResponseWriter) {})
 	if len(w.written) != 0 {
 		t.Fatalf("statuses %v of no response", w.written)
 	}
-	newHandshake(t)(w, func(rw http.ResponseWriter) {
+	newHandshake(t, false)(w, func(rw http.ResponseWriter) {
 		rw.WriteHeader(http.StatusEarlyHints)
 		if len(w.written) != 1 || w.written[0] != http.StatusEarlyHints || len(w.Header()["Set-Cookie"]) > 0 {
 			t.Errorf("statuses %v, Set-Cookie %q, want only early hints", w.written, w.Header()["Set-Cookie"])
@@ -221,6 +238,24 @@ func TestHandshakePassesEarlyHintsAtOnce(t *testing.T) {
 	}
 }
 
+// A recorder keeps an informational status, and not the next one.
+func TestPathWithEarlyHintsIsNotKnown(t *testing.T) {
+	next := &balancer{cookies: []string{cookie}}
+	handler := newAffinity(t, next, nil)
+	for i := 0; i < 3; i++ {
+		w := &statuses{ResponseRecorder: httptest.NewRecorder()}
+		next.server = func(rw http.ResponseWriter, _ *http.Request) {
+			rw.WriteHeader(http.StatusEarlyHints)
+			rw.WriteHeader(http.StatusOK)
+			write(rw, openPacket)
+		}
+		handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/socket.io/?"+polling, http.NoBody))
+		if len(w.written) != 2 || !strings.HasSuffix(w.Body.String(), openPacket[20:]) {
+			t.Errorf("statuses %v, body %q", w.written, w.Body.String())
+		}
+	}
+}
+
 // FuzzHandshake checks that the middleware and [core.HandshakeRewriter] make the
 // same of any response to a handshake, in whatever pieces it is written.
 func FuzzHandshake(f *testing.F) {
@@ -229,7 +264,7 @@ func FuzzHandshake(f *testing.F) {
 	f.Add(openPacket, 400, 1000)
 	f.Add(openPacket+"\x1e40", 200, len(openPacket))
 	f.Add(`0{"sid":"a"}`, 200, 1000)
-	serve := newHandshake(f)
+	serve := newHandshake(f, true)
 	f.Fuzz(func(t *testing.T, body string, status, size int) {
 		if size < 1 || status < 200 || status > 599 || status == http.StatusNoContent || status == http.StatusNotModified {
 			return // not a valid response, or one without a body

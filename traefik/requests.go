@@ -1,0 +1,94 @@
+package traefik
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/eio-affinity/affinity/core"
+)
+
+// The functions here are not methods because Yaegi takes longer to call a method.
+
+// serveSession serves a request of a session, unless newHandler serves it. The query
+// has a "&" before it. A request of a learned session does not take the slow path.
+func serveSession(a *Affinity, w http.ResponseWriter, r *http.Request, query string) {
+	sid := query[strings.Index(query, core.SIDParam)+len(core.SIDParam):]
+	if !strings.Contains(query, a.versions.Learned) || strings.Contains(sid, core.SIDParam) || strings.ContainsAny(sid, "%+") {
+		serveSlowPath(a, w, r)
+		return
+	}
+	if end := strings.IndexByte(sid, '&'); end >= 0 {
+		sid = sid[:end]
+	}
+	tag := a.sessions.Find(sid, nil)
+	if len(tag) != a.tagLength { // it may be older than the configuration
+		serveSlowPath(a, w, r)
+		return
+	}
+	if a.singleCookie && r.Header["Cookie"] == nil {
+		r.Header["Cookie"] = []string{a.cookiePrefix + tag}
+	} else {
+		pin(a, r, tag)
+	}
+	if a.expose {
+		a.next.ServeHTTP(w, r)
+		return
+	}
+	// The same as serveStripped, without the cost of a call.
+	stripper := &cookieStripper{ResponseWriter: w, cookies: a.stripped}
+	a.next.ServeHTTP(stripper, r)
+	if !stripper.wroteHeader {
+		strip(a.stripped, w.Header(), http.StatusOK)
+	}
+}
+
+// serveStripped calls the next handler, and removes the sticky cookies from the
+// response.
+func serveStripped(a *Affinity, w http.ResponseWriter, r *http.Request) {
+	stripper := &cookieStripper{ResponseWriter: w, cookies: a.stripped}
+	a.next.ServeHTTP(stripper, r)
+	if !stripper.wroteHeader {
+		strip(a.stripped, w.Header(), http.StatusOK)
+	}
+}
+
+// serveSlowPath serves any request that may be Engine.IO's.
+func serveSlowPath(a *Affinity, w http.ResponseWriter, r *http.Request) {
+	req, isEngineIO := core.ParseRequest(r.URL.RawQuery)
+	if !isEngineIO {
+		a.next.ServeHTTP(w, r)
+		return
+	}
+	reason, tag := core.Resolve(req, a.mode, a.form, a.sessions, nil)
+	if reason == core.ReasonTag {
+		req.Unbind(r, tag)
+	}
+	switch {
+	case tag != "":
+		pin(a, r, tag)
+	case req.IsHandshake():
+		serveOpening(a, w, r, req)
+		return
+	case req.DecodedSID() == "":
+		unpin(a, r) // with two session IDs, it may be a handshake for some servers
+	}
+	// Traefik sets a sticky cookie if the request has none, or that of an unknown or
+	// unhealthy server.
+	if a.expose {
+		a.next.ServeHTTP(w, r)
+		return
+	}
+	serveStripped(a, w, r)
+}
+
+// serveOpening serves any request without a session ID.
+func serveOpening(a *Affinity, w http.ResponseWriter, r *http.Request, req core.Request) {
+	polling := req.IsPollingHandshake(r)
+	switch {
+	case polling && (a.mode.Tags(req.Version) || a.mode.Learns(req.Version)):
+		serveHandshake(a, w, r)
+	default:
+		unpin(a, r)
+		serveStripped(a, w, r)
+	}
+}
