@@ -8,8 +8,9 @@
 //   - The directive "socketio" is a Caddyfile shorthand for both and the
 //     reverse_proxy between them.
 //   - The app "affinity" ([App]) owns what all sites of the process share: the
-//     learned sessions, what is known about upstreams, and the handover of
-//     listening sockets from one config to the next (package handover).
+//     learned sessions, what is known about upstreams, their drains, the metrics,
+//     and the handover of listening sockets from one config to the next (package
+//     handover).
 //   - The command "caddy affinity" (package command) lists, drains and explains
 //     upstreams, by routes of the admin API.
 //
