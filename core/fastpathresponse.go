@@ -1,7 +1,6 @@
 package core
 
 import (
-	"bytes"
 	"regexp"
 	"strconv"
 	"strings"
@@ -46,7 +45,7 @@ func ParseMatchedHandshake(groups []string) (Handshake, bool) {
 		return Handshake{}, false
 	}
 	return Handshake{
-		SID:      groups[4],
+		SID:      strings.Clone(groups[4]), // it is a part of the whole response
 		Lifetime: lifetime(matchedNumber(packet, `"pingInterval":`), matchedNumber(packet, `"pingTimeout":`)),
 	}, true
 }
@@ -54,11 +53,12 @@ func ParseMatchedHandshake(groups []string) (Handshake, bool) {
 // parseMatchedPacket parses a body that [OpenPacketPattern] matches, which takes a
 // fraction of the time of findInPacket.
 func parseMatchedPacket(body []byte) openPacket {
-	sid := body[len(OpenPacketPrefix):]
+	packet := string(body)
+	sid := packet[len(OpenPacketPrefix):]
 	return openPacket{
 		Handshake: Handshake{
-			SID:      string(sid[:bytes.IndexByte(sid, '"')]),
-			Lifetime: lifetime(matchedNumber(string(body), `"pingInterval":`), matchedNumber(string(body), `"pingTimeout":`)),
+			SID:      strings.Clone(sid[:strings.IndexByte(sid, '"')]), // it may be remembered
+			Lifetime: lifetime(matchedNumber(packet, `"pingInterval":`), matchedNumber(packet, `"pingTimeout":`)),
 		},
 		sidOffset: len(OpenPacketPrefix),
 	}

@@ -119,6 +119,11 @@ func newHandler(a *Affinity) http.Handler {
 				next.ServeHTTP(w, r)
 				return
 			}
+			if r.Header["Upgrade"] != nil {
+				serveStripped(a, w, r)
+				return
+			}
+			// The same as serveStripped, without the cost of a call.
 			stripper := &cookieStripper{ResponseWriter: w, cookies: stripped}
 			next.ServeHTTP(stripper, r)
 			if !stripper.wroteHeader {

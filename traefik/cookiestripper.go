@@ -29,10 +29,10 @@ func strip(cookies *strippedCookies, header http.Header, status int) {
 }
 
 // cookieStripper is an [http.ResponseWriter] that removes cookies from the header
-// of a response. The body streams, and the connection can be hijacked.
+// of a response. The body streams.
 //
-// Under Yaegi, Traefik sees only the methods of these two interfaces, and so
-// cannot flush the writer. So the writer flushes on its own if the response has no
+// Under Yaegi, Traefik sees only the methods of [http.ResponseWriter] and
+// [http.Hijacker], and so cannot flush the writer. So the writer flushes on its own if the response has no
 // length. It deliberately has no Unwrap method: whoever uses the wrapped writer
 // directly would send a header that still sets the cookies.
 type cookieStripper struct {
@@ -103,10 +103,16 @@ func (c *cookieStripper) Flush() {
 	_ = c.FlushError() // a writer that cannot flush still takes the rest
 }
 
+// hijackStripper is a cookieStripper whose connection can be hijacked. It is a type
+// of its own because Yaegi wraps each method of a writer anew for each response.
+type hijackStripper struct {
+	*cookieStripper
+}
+
 // Hijack implements [http.Hijacker]. The caller writes the header of the response
 // to the buffer, possibly not the header of the wrapped writer, and everything
 // after that to the connection, which is the original one.
-func (c *cookieStripper) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+func (c *hijackStripper) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	c.wroteHeader = true
 	strip(c.cookies, c.Header(), http.StatusSwitchingProtocols)
 	conn, buffered, err := http.NewResponseController(c.ResponseWriter).Hijack()

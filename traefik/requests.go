@@ -34,19 +34,18 @@ func serveSession(a *Affinity, w http.ResponseWriter, r *http.Request, query str
 		a.next.ServeHTTP(w, r)
 		return
 	}
-	// The same as serveStripped, without the cost of a call.
-	stripper := &cookieStripper{ResponseWriter: w, cookies: a.stripped}
-	a.next.ServeHTTP(stripper, r)
-	if !stripper.wroteHeader {
-		strip(a.stripped, w.Header(), http.StatusOK)
-	}
+	serveStripped(a, w, r)
 }
 
 // serveStripped calls the next handler, and removes the sticky cookies from the
 // response.
 func serveStripped(a *Affinity, w http.ResponseWriter, r *http.Request) {
 	stripper := &cookieStripper{ResponseWriter: w, cookies: a.stripped}
-	a.next.ServeHTTP(stripper, r)
+	if r.Header["Upgrade"] == nil {
+		a.next.ServeHTTP(stripper, r)
+	} else {
+		a.next.ServeHTTP(&hijackStripper{stripper}, r)
+	}
 	if !stripper.wroteHeader {
 		strip(a.stripped, w.Header(), http.StatusOK)
 	}
