@@ -12,17 +12,26 @@ import (
 // serveNewSession serves a request without a session ID. The query has a "&" before
 // it.
 //
-// It serves handshakes over HTTP long-polling on its own if their path is known:
-// a server of Engine.IO has answered one there with an open packet, which is short,
-// so the next response is recorded. The recorder is compiled; a writer of the
-// plugin's own is interpreted.
+// A WebSocket takes the shortest way to the next handler, because the functions on
+// the way keep their memory until it ends.
 func serveNewSession(a *Affinity, w http.ResponseWriter, r *http.Request, query string) {
-	path := r.URL.Path
-	if !a.paths.Load().(map[string]bool)[path] || !strings.Contains(query, core.PollingParam) ||
-		r.Method != http.MethodGet || r.Header["Upgrade"] != nil {
+	switch {
+	case r.Header["Upgrade"] != nil:
+		unpin(a, r)
+		serveStripped(a, w, r)
+	case a.paths.Load().(map[string]bool)[r.URL.Path] && strings.Contains(query, core.PollingParam) && r.Method == http.MethodGet:
+		serveKnownPath(a, w, r, query)
+	default:
 		serveSlowPath(a, w, r)
-		return
 	}
+}
+
+// serveKnownPath serves a handshake over HTTP long-polling whose path is known: a
+// server of Engine.IO has answered one there with an open packet, which is short, so
+// this response is recorded. The recorder is compiled; a writer of the plugin's own
+// is interpreted.
+func serveKnownPath(a *Affinity, w http.ResponseWriter, r *http.Request, query string) {
+	path := r.URL.Path // another handler may change it
 	if r.Header["Cookie"] != nil {
 		unpin(a, r)
 	}

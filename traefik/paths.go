@@ -1,7 +1,7 @@
 package traefik
 
 // A path is known if a server has opened a session there: it is the path of an
-// Engine.IO server, whose response to a handshake is short. See serveNewSession. A
+// Engine.IO server, whose response to a handshake is short. See serveKnownPath. A
 // client can choose the end of such a path, so their number and length are limited.
 const (
 	maxPaths      = 64
