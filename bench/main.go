@@ -33,6 +33,7 @@ import (
 var all = []systems.System{
 	systems.CaddyPlain, systems.CaddyCookie, systems.CaddyAffinity,
 	systems.TraefikPlain, systems.TraefikEmpty, systems.TraefikAffinity,
+	systems.Nginx, systems.HAProxy, systems.Apache,
 }
 
 // options is what the command line says.
@@ -51,7 +52,7 @@ func main() {
 	flag.IntVar(&o.clients, "clients", 8, "clients that send at a time")
 	flag.IntVar(&o.storm, "storm", 5000, "clients when all nodes restart")
 	flag.StringVar(&o.idle, "idle", "2000,5000", "numbers of idle sessions")
-	flag.StringVar(&o.only, "only", "", "measure only requests, memory or storm, and print it")
+	flag.StringVar(&o.only, "only", "", "measure only requests, upstreams, memory or storm, and print it")
 	flag.StringVar(&o.systems, "systems", "", "measure only systems whose names have one of these parts, separated by commas, and print it")
 	flag.StringVar(&o.kinds, "kinds", "", "measure only kinds of requests whose names have one of these parts, and print it")
 	flag.BoolVar(&o.rewrite, "rewrite", false, "measure nothing, and write the document again, from what was measured last")
@@ -86,6 +87,7 @@ func run(ctx context.Context, o options) error {
 		measure func() error
 	}{
 		{"requests", func() (err error) { results.Requests, err = measureRequests(ctx, o, chosen, kinds); return err }},
+		{"upstreams", func() (err error) { results.Upstreams, err = measureUpstreams(ctx, o, chosen); return err }},
 		{"memory", func() (err error) { results.Memory, err = measureMemory(ctx, o, chosen); return err }},
 		{"storm", func() (err error) { results.Storms, err = measureStorms(ctx, o, chosen); return err }},
 	}

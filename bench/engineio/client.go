@@ -30,6 +30,10 @@ type Options struct {
 	// Cookies reports whether the client keeps cookies.
 	Cookies bool
 
+	// NodeCookie has the node set a cookie when it opens the session, as Engine.IO's
+	// option cookie does.
+	NodeCookie bool
+
 	// AnyNode has every node answer the polls of the session.
 	AnyNode bool
 }
@@ -67,7 +71,7 @@ var openPacket = regexp.MustCompile(`0\{"sid":"([^"]+)"`)
 
 // Open opens the session that the client keeps.
 func (c *Client) Open(ctx context.Context) error {
-	header, body, err := c.get(ctx, "", "")
+	header, body, err := c.get(ctx, c.opening(), "")
 	if err != nil {
 		return err
 	}
@@ -97,6 +101,14 @@ func (c *Client) Hold(ctx context.Context) error {
 	return err
 }
 
+// opening returns the query parameters of a handshake.
+func (c *Client) opening() string {
+	if c.NodeCookie {
+		return nodeCookie
+	}
+	return ""
+}
+
 // session returns the query parameters of the session.
 func (c *Client) session() string {
 	if c.AnyNode {
@@ -107,7 +119,7 @@ func (c *Client) session() string {
 
 // Handshake opens a session and forgets it.
 func (c *Client) Handshake(ctx context.Context) error {
-	_, body, err := c.get(ctx, "", "")
+	_, body, err := c.get(ctx, c.opening(), "")
 	if err == nil && !openPacket.MatchString(body) {
 		err = fmt.Errorf("no open packet: %q", body)
 	}

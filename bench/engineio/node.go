@@ -29,6 +29,9 @@ const (
 
 	// anyNode is the query parameter of a poll that every node answers.
 	anyNode = "&any=1"
+
+	// nodeCookie is the query parameter of a handshake that gets a cookie.
+	nodeCookie = "&cookie=1"
 )
 
 // Node is a node on a loopback address.
@@ -61,9 +64,13 @@ func StartNodes(names, era string) ([]*Node, error) {
 	return nodes, nil
 }
 
-// StartNode starts a node at an address.
+// StartNode starts a node at an address: host:port, or unix/ and a path.
 func StartNode(name, era, address string) (*Node, error) {
-	listener, err := net.Listen("tcp", address)
+	network, address := "tcp", address
+	if path, isUnix := strings.CutPrefix(address, "unix/"); isUnix {
+		network, address = "unix", path
+	}
+	listener, err := net.Listen(network, address)
 	if err != nil {
 		return nil, fmt.Errorf("starting node %s: %w", name, err)
 	}
@@ -101,6 +108,10 @@ func (n *Node) Stop() {
 
 // ServeHTTP implements [http.Handler].
 func (n *Node) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == "/health" {
+		reply(w, http.StatusOK, "text/plain", "")
+		return
+	}
 	sid := r.URL.Query().Get("sid")
 	own := sid == "" || strings.Contains(r.URL.RawQuery, anyNode) || strings.HasPrefix(sid, n.Name+n.era) && len(sid) == SIDLength
 	switch {
@@ -110,6 +121,9 @@ func (n *Node) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		n.serveWebSocket(w, r)
 	case sid == "":
 		packet := n.openPacket()
+		if strings.Contains(r.URL.RawQuery, nodeCookie) {
+			w.Header().Set("Set-Cookie", "io="+packet[len(`0{"sid":"`):][:SIDLength]+"; Path=/; HttpOnly; SameSite=Lax")
+		}
 		if strings.Contains(r.URL.RawQuery, "EIO=3") {
 			packet = fmt.Sprintf("%d:%s", len(packet), packet)
 		}

@@ -36,7 +36,7 @@ func (r Results) writeCapacity(text *strings.Builder) {
 		row := append(make([]string, 0, 7), requests.System)
 		for _, transport := range []work.Transport{work.WebSocket, work.Polling} {
 			for _, tls := range []bool{false, true} {
-				row = append(row, r.memoryOf(requests.System, transport, tls))
+				row = append(row, r.thousand(requests.System, transport, tls))
 			}
 		}
 		row = append(row,
@@ -60,19 +60,24 @@ func (r Results) find(kind, system string) (Requests, bool) {
 	return r.Requests[i], true
 }
 
-// memoryOf returns what the sessions take of the memory that the kernel counts, by the
-// measurement with the most sessions.
-func (r Results) memoryOf(system string, transport work.Transport, tls bool) string {
+// thousand returns what the sessions take of the memory that the kernel counts.
+func (r Results) thousand(system string, transport work.Transport, tls bool) string {
+	session, measured := r.memoryOf(system, transport, tls)
+	if !measured {
+		return ""
+	}
+	return fmt.Sprintf("%.0f", float64(session.Resident)*sessions/(1<<20))
+}
+
+// memoryOf returns what one session takes, by the measurement with the most sessions.
+func (r Results) memoryOf(system string, transport work.Transport, tls bool) (Memory, bool) {
 	most := Memory{}
 	for _, m := range r.Memory {
 		if m.System == system && m.Transport == transport && m.TLS == tls && m.Sessions > most.Sessions {
 			most = m
 		}
 	}
-	if most.Sessions == 0 {
-		return ""
-	}
-	return fmt.Sprintf("%.0f", float64(most.Resident)*sessions/(1<<20))
+	return most, most.Sessions > 0
 }
 
 // ofCore returns the part of a core that the pings of the sessions take.

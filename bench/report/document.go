@@ -22,7 +22,7 @@ const (
 //go:embed performance.md.tmpl
 var documentTemplate string
 
-// Write writes the results, the document and the plot.
+// Write writes the results, the document, the plot, and the headline rows.
 func (r Results) Write() error {
 	data, err := json.MarshalIndent(r, "", "\t")
 	if err != nil {
@@ -36,7 +36,15 @@ func (r Results) Write() error {
 	if err != nil {
 		return err
 	}
-	for path, text := range map[string]string{Data: string(data) + "\n", Document: document, Plot: r.Plot()} {
+	readme, err := os.ReadFile(filepath.Join(root, Readme))
+	if err != nil {
+		return err
+	}
+	headline, err := r.WithHeadline(string(readme))
+	if err != nil {
+		return err
+	}
+	for path, text := range map[string]string{Data: string(data) + "\n", Document: document, Plot: r.Plot(), Readme: headline} {
 		if err := os.WriteFile(filepath.Join(root, path), []byte(text), 0o644); err != nil { //nolint:gosec // a document
 			return fmt.Errorf("writing %s: %w", path, err)
 		}
@@ -77,6 +85,7 @@ func (r Results) Tables() string {
 	for _, kind := range r.kinds() {
 		r.writeRequests(&text, kind)
 	}
+	r.writeUpstreams(&text)
 	r.writeMemory(&text)
 	r.writeStorms(&text)
 	r.writeCapacity(&text)

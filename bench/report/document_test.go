@@ -28,4 +28,7 @@ func TestTheDocumentIsThatOfTheResults(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, document, read(report.Document))
 	assert.Equal(t, results.Plot(), read(report.Plot))
+	readme, err := results.WithHeadline(read(report.Readme))
+	require.NoError(t, err)
+	assert.Equal(t, readme, read(report.Readme))
 }

@@ -10,12 +10,19 @@ import (
 
 // Results is what one run measured.
 type Results struct {
-	Machine  Machine
-	Command  string
-	Rounds   int
+	Machine   Machine
+	Command   string
+	Rounds    int
+	Requests  []Requests
+	Upstreams []Upstreams
+	Memory    []Memory
+	Storms    []Storm
+}
+
+// Upstreams has the requests through proxies with this many upstreams.
+type Upstreams struct {
+	Count    int
 	Requests []Requests
-	Memory   []Memory
-	Storms   []Storm
 }
 
 // Machine is where it was measured, and with what.

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -32,6 +33,28 @@ func (r Results) writeRequests(text *strings.Builder, kind string) {
 	}
 	if len(rows) > 0 {
 		writeTable(text, "## "+kind, []string{"proxy", "CPU in µs: median (least to most)", "× its floor", "per second", "p50 in ms", "p99 in ms"}, rows)
+	}
+}
+
+// writeUpstreams writes the table of proxies with many upstreams.
+func (r Results) writeUpstreams(text *strings.Builder) {
+	var rows [][]string
+	for _, upstreams := range r.Upstreams {
+		for _, poll := range upstreams.Requests {
+			if poll.Kind != work.Poll {
+				continue
+			}
+			row := []string{poll.System, strconv.Itoa(upstreams.Count), microseconds(poll.spread(cpu).Median), ""}
+			for _, handshake := range upstreams.Requests {
+				if handshake.Kind == work.Handshake && handshake.System == poll.System {
+					row[3] = microseconds(handshake.spread(cpu).Median)
+				}
+			}
+			rows = append(rows, row)
+		}
+	}
+	if len(rows) > 0 {
+		writeTable(text, "## Many upstreams", []string{"proxy", "upstreams", "poll: CPU in µs", "handshake: CPU in µs"}, rows)
 	}
 }
 

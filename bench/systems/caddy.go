@@ -28,7 +28,7 @@ func caddyWithoutAffinity() System {
 
 // caddy returns a Caddy with a directive, in which %s stands for the nodes.
 func caddy(name, floor string, cookies bool, directive string) System {
-	return System{Name: name, Floor: floor, Cookies: cookies, configure: func(s *site) (command, error) {
+	return System{Name: name, Floor: floor, Cookies: cookies, UnixSockets: true, configure: func(s *site) (command, error) {
 		binary, err := program("caddy")
 		if err != nil {
 			return command{}, err

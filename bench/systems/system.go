@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/eio-affinity/affinity/bench/engineio"
+	"github.com/eio-affinity/affinity/internal/peers"
 	"github.com/eio-affinity/affinity/internal/testbed/local"
 )
 
@@ -34,8 +35,20 @@ type System struct {
 	// NoTLS reports that it is not measured over HTTPS.
 	NoTLS bool
 
-	// configure writes its configuration.
+	// UnixSockets reports whether its nodes may have addresses of Unix sockets.
+	UnixSockets bool
+
+	// MaxIdle is how many idle sessions it can hold as it is configured. Default: any
+	// number.
+	MaxIdle int
+
+	// NodeCookie reports whether the nodes have to set a cookie for it.
+	NodeCookie bool
+
+	// configure writes its configuration. peer is set instead for a system that
+	// `make compare` runs too.
 	configure func(*site) (command, error)
+	peer      string
 }
 
 // site is what a system serves.
@@ -63,6 +76,7 @@ type Running struct {
 
 	debug string
 	dir   string
+	peer  *peers.Running
 }
 
 // Start starts a system in front of nodes, and returns once it answers.
@@ -81,6 +95,9 @@ func (s System) Start(ctx context.Context, nodes []string, tls bool) (*Running, 
 }
 
 func (r *Running) start(ctx context.Context, nodes []string) error {
+	if r.System.peer != "" {
+		return r.startPeer(ctx, nodes)
+	}
 	var err error
 	if r.Address, err = local.FreeAddress(); err != nil {
 		return err
@@ -106,7 +123,7 @@ func (r *Running) start(ctx context.Context, nodes []string) error {
 
 // Client returns the options of a client of this protocol version.
 func (r *Running) Client(version int) engineio.Options {
-	return engineio.Options{Address: r.Address, TLS: r.TLS, Version: version, Cookies: r.System.Cookies, AnyNode: r.System.AnyNode}
+	return engineio.Options{Address: r.Address, TLS: r.TLS, Version: version, Cookies: r.System.Cookies, AnyNode: r.System.AnyNode, NodeCookie: r.System.NodeCookie}
 }
 
 // awaitReady waits until the system opens sessions.
@@ -125,7 +142,9 @@ func (r *Running) awaitReady(ctx context.Context) error {
 
 // Stop ends the system and removes its files.
 func (r *Running) Stop() {
-	if r.Process != nil {
+	if r.peer != nil {
+		r.peer.Stop()
+	} else if r.Process != nil {
 		r.Kill()
 	}
 	_ = os.RemoveAll(r.dir)

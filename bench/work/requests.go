@@ -25,13 +25,17 @@ type Kind struct {
 	prepare func(ctx context.Context, o engineio.Options) (send func(context.Context) error, end func(), err error)
 }
 
-// SmallMessage is the name of the kind that a ping costs as much as.
-const SmallMessage = "WebSocket message, 100 B"
+// The names of kinds that other tables need. A ping costs as much as a SmallMessage.
+const (
+	Poll         = "poll"
+	Handshake    = "handshake"
+	SmallMessage = "WebSocket message, 100 B"
+)
 
 // Kinds has all kinds, in the order of the tables.
 var Kinds = []Kind{
-	{Name: "poll", version: 4, prepare: poll},
-	{Name: "handshake", version: 4, prepare: handshake},
+	{Name: Poll, version: 4, prepare: poll},
+	{Name: Handshake, version: 4, prepare: handshake},
 	{Name: "poll of Socket.IO 2", version: 3, prepare: poll},
 	{Name: "handshake of Socket.IO 2", version: 3, prepare: handshake},
 	{Name: SmallMessage, version: 4, prepare: message(100)},
