@@ -36,7 +36,7 @@ func (r Results) Write() error {
 	if err != nil {
 		return err
 	}
-	readme, err := os.ReadFile(filepath.Join(root, Readme))
+	readme, err := os.ReadFile(filepath.Join(root, Readme)) //nolint:gosec // a file of the project
 	if err != nil {
 		return err
 	}
