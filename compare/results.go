@@ -25,6 +25,8 @@ type results struct {
 	Date    string  `json:"date"`
 	Seconds int     `json:"seconds"` // that it took
 	Machine machine `json:"machine"`
+	// Repeats says that a scenario that did not go well was run a second time.
+	Repeats bool `json:"repeats,omitempty"`
 	// Versions are those of the programs and packages, by name.
 	Versions map[string]string `json:"versions"`
 	// Cells are what happened, by system and scenario.
@@ -38,7 +40,7 @@ func newResults(ctx context.Context, cells map[string]map[string]outcome, took t
 	}
 	return &results{
 		Date: time.Now().UTC().Format(time.DateOnly), Seconds: int(took.Seconds()),
-		Machine: thisMachine(), Versions: versions, Cells: cells,
+		Machine: thisMachine(), Repeats: true, Versions: versions, Cells: cells,
 	}, nil
 }
 
