@@ -2,21 +2,21 @@ package main
 
 import (
 	"context"
-	"os"
 	"os/exec"
-	"regexp"
 	"runtime"
 	"strings"
 	"time"
 
 	"github.com/eio-affinity/affinity/bench/report"
+	"github.com/eio-affinity/affinity/internal/testbed/local"
 )
 
 // machine returns what this machine is, and the versions of the programs.
 func machine(ctx context.Context) report.Machine {
+	this := local.ThisMachine()
 	m := report.Machine{
-		Date: time.Now().UTC().Format(time.DateOnly), Cores: runtime.NumCPU(), Go: strings.TrimPrefix(runtime.Version(), "go"),
-		CPU: first(`model name\s*:\s*(.+)`, read("/proc/cpuinfo")), Kernel: first(`^Linux version (\S+)`, read("/proc/version")),
+		Date: time.Now().UTC().Format(time.DateOnly), Go: strings.TrimPrefix(runtime.Version(), "go"),
+		CPU: this.CPU, Cores: this.Cores, Kernel: this.Kernel,
 	}
 	for _, program := range []struct {
 		name, pattern string
@@ -27,26 +27,8 @@ func machine(ctx context.Context) report.Machine {
 	} {
 		output, err := exec.CommandContext(ctx, program.args[0], program.args[1:]...).CombinedOutput() //nolint:gosec // of the list above
 		if err == nil {
-			m.Versions = append(m.Versions, report.Version{Program: program.name, Version: first(program.pattern, string(output))})
+			m.Versions = append(m.Versions, report.Version{Program: program.name, Version: local.FirstGroup(string(output), program.pattern)})
 		}
 	}
 	return m
-}
-
-// read returns the text of a file, or nothing.
-func read(path string) string {
-	text, err := os.ReadFile(path) //nolint:gosec // of the kernel
-	if err != nil {
-		return ""
-	}
-	return string(text)
-}
-
-// first returns the first group of a pattern in a text, or nothing.
-func first(pattern, text string) string {
-	parts := regexp.MustCompile(pattern).FindStringSubmatch(text)
-	if parts == nil {
-		return ""
-	}
-	return strings.TrimSpace(parts[1])
 }

@@ -7,46 +7,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
-	"runtime"
 	"strings"
 
 	"github.com/eio-affinity/affinity/internal/peers"
 	"github.com/eio-affinity/affinity/internal/testbed/local"
 )
-
-// machine is where it ran.
-type machine struct {
-	CPU    string `json:"cpu"`
-	Cores  int    `json:"cores"`
-	Kernel string `json:"kernel"`
-	OS     string `json:"os"`
-}
-
-func thisMachine() machine {
-	return machine{
-		CPU:    inFile("/proc/cpuinfo", `model name\s*:\s*(.+)`),
-		Cores:  runtime.NumCPU(),
-		Kernel: inFile("/proc/version", `^Linux version (\S+)`),
-		OS:     inFile("/etc/os-release", `PRETTY_NAME="(.+)"`),
-	}
-}
-
-// inFile returns the first group of a pattern in a file, or "unknown".
-func inFile(path, pattern string) string {
-	text, err := os.ReadFile(path) //nolint:gosec // of the list above
-	if err != nil {
-		return "unknown"
-	}
-	return firstGroup(string(text), pattern)
-}
-
-func firstGroup(text, pattern string) string {
-	if found := regexp.MustCompile(pattern).FindStringSubmatch(text); found != nil {
-		return strings.TrimSpace(found[1])
-	}
-	return "unknown"
-}
 
 // versions returns the versions of all programs and packages that take part.
 func versions(ctx context.Context) (map[string]string, error) {
@@ -74,9 +39,9 @@ func versions(ctx context.Context) (map[string]string, error) {
 		if err != nil {
 			return nil, fmt.Errorf("asking %s for its version: %w", p.name, err)
 		}
-		all[p.name] = firstGroup(string(output), p.pattern)
+		all[p.name] = local.FirstGroup(string(output), p.pattern)
 	}
-	all["caddy"] = inFile(filepath.Join(root, "go.mod"), `github.com/caddyserver/caddy/v2 v(\S+)`)
+	all["caddy"] = local.InFile(filepath.Join(root, "go.mod"), `github.com/caddyserver/caddy/v2 v(\S+)`)
 	return all, npmVersions(root, all)
 }
 

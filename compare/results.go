@@ -22,9 +22,9 @@ const (
 
 // results are those of a run of everything.
 type results struct {
-	Date    string  `json:"date"`
-	Seconds int     `json:"seconds"` // that it took
-	Machine machine `json:"machine"`
+	Date    string        `json:"date"`
+	Seconds int           `json:"seconds"` // that it took
+	Machine local.Machine `json:"machine"`
 	// Repeats says that a scenario that did not go well was run a second time.
 	Repeats bool `json:"repeats,omitempty"`
 	// Versions are those of the programs and packages, by name.
@@ -40,7 +40,7 @@ func newResults(ctx context.Context, cells map[string]map[string]outcome, took t
 	}
 	return &results{
 		Date: time.Now().UTC().Format(time.DateOnly), Seconds: int(took.Seconds()),
-		Machine: thisMachine(), Repeats: true, Versions: versions, Cells: cells,
+		Machine: local.ThisMachine(), Repeats: true, Versions: versions, Cells: cells,
 	}, nil
 }
 
