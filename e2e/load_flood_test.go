@@ -44,8 +44,8 @@ func TestCaddyWithstandsAFloodOfHandshakes(t *testing.T) {
 func testFloodOfMany(t *testing.T, h testbed.Proxy, like testbed.Variant, warning string) {
 	t.Helper()
 	s := testbed.StartAttack(t, h, like, startFlooded(t))
-	floodInWaves(t, s, "4", "", testbed.FromEnvironment(t, floodTagged, 1000))
-	floodInWaves(t, s, "3", "", testbed.FromEnvironment(t, floodLearned, 1000))
+	floodInWaves(t, s, "4", "", testbed.FromEnvironment(t, floodTagged, 3000))
+	floodInWaves(t, s, "3", "", testbed.FromEnvironment(t, floodLearned, 3000))
 	assertLearned(t, s, s.Handshakes(t, "3", "", 1000), fewSessions)
 	s.AssertBystandersUnharmed(t)
 	assert.Positive(t, strings.Count(s.Program.Output.String(), warning), "warnings %q in the log", warning)
@@ -56,7 +56,7 @@ func testFloodOfMany(t *testing.T, h testbed.Proxy, like testbed.Variant, warnin
 func testFloodOfAll(t *testing.T, h testbed.Proxy, warning string) {
 	t.Helper()
 	s := testbed.StartAttack(t, h, testbed.SocketIO2, startFlooded(t))
-	floodInWaves(t, s, "3", shortLived, testbed.FromEnvironment(t, floodLearned, 1000))
+	floodInWaves(t, s, "3", shortLived, testbed.FromEnvironment(t, floodLearned, 3000))
 	assertLearned(t, s, s.Handshakes(t, "3", "", 1000), core.DefaultMaxSessions)
 	s.AssertBystandersUnharmed(t)
 	assert.Zero(t, strings.Count(s.Program.Output.String(), warning), "warnings %q in the log", warning)
