@@ -7,6 +7,7 @@ import (
 	"strings"
 	"text/template"
 
+	"github.com/eio-affinity/affinity/internal/markdown"
 	"github.com/eio-affinity/affinity/internal/peers"
 )
 
@@ -32,15 +33,15 @@ func (r *results) Table() string {
 		line[1+i] = s.Title[0] + "<br>" + s.Title[1]
 	}
 	line[0] = "scenario"
-	t := newTable(line...)
+	t := markdown.NewTable(line...)
 	for _, row := range scenarios() {
 		line[0] = row.title
 		for i, s := range systems {
 			line[1+i] = r.Cells[s.Name][row.name].markdown()
 		}
-		t.add(line...)
+		t.Add(line...)
 	}
-	return t.String()
+	return strings.TrimSuffix(t.String(), "\n")
 }
 
 func (o outcome) markdown() string {
@@ -56,16 +57,16 @@ func (o outcome) markdown() string {
 
 // Scenarios returns the table of what was run.
 func (r *results) Scenarios() string {
-	t := newTable("scenario", "name", "what is run")
+	t := markdown.NewTable("scenario", "name", "what is run")
 	for _, s := range scenarios() {
-		t.add(s.title, "`"+s.name+"`", s.says)
+		t.Add(s.title, "`"+s.name+"`", s.says)
 	}
-	return t.String()
+	return strings.TrimSuffix(t.String(), "\n")
 }
 
 // Systems returns the table of the systems.
 func (r *results) Systems() string {
-	t := newTable("system", "name", "version", "configuration")
+	t := markdown.NewTable("system", "name", "version", "configuration")
 	for _, s := range peers.All() {
 		config := "–"
 		switch {
@@ -77,9 +78,9 @@ func (r *results) Systems() string {
 		if s.WithCookie != nil {
 			config += ", with its cookie " + link("internal/peers/configs/"+s.WithCookie.Config)
 		}
-		t.add(nameOf(s), "`"+s.Name+"`", r.Versions[s.Program], config)
+		t.Add(nameOf(s), "`"+s.Name+"`", r.Versions[s.Program], config)
 	}
-	return t.String()
+	return strings.TrimSuffix(t.String(), "\n")
 }
 
 // link returns a link of the document to a file of the project.
@@ -97,11 +98,11 @@ func (r *results) Missing() string {
 			}
 		}
 	}
-	t := newTable("reason", "systems", "scenarios")
+	t := markdown.NewTable("reason", "systems", "scenarios")
 	for _, g := range list.joined() {
-		t.add(g.key, listed(g.systems), g.scenarios())
+		t.Add(g.key, listed(g.systems), g.scenarios())
 	}
-	return t.String()
+	return strings.TrimSuffix(t.String(), "\n")
 }
 
 // Failures returns the table of the first error of each cell that fails.
@@ -114,11 +115,11 @@ func (r *results) Failures() string {
 			}
 		}
 	}
-	t := newTable("first error", "systems", "scenarios")
+	t := markdown.NewTable("first error", "systems", "scenarios")
 	for _, g := range list.joined() {
-		t.add(g.key, listed(g.systems), g.scenarios())
+		t.Add(g.key, listed(g.systems), g.scenarios())
 	}
-	return t.String()
+	return strings.TrimSuffix(t.String(), "\n")
 }
 
 // nameOf returns what a line of text calls a system.

@@ -29,7 +29,7 @@ func (r Results) writeCapacity(text *strings.Builder) {
 		if requests.Kind != work.Kinds[0].Name {
 			continue
 		}
-		message, measured := r.find(work.SmallMessage, requests.System)
+		message, measured := find(r.Requests, work.SmallMessage, requests.System)
 		if !measured {
 			continue
 		}
@@ -52,12 +52,12 @@ func (r Results) writeCapacity(text *strings.Builder) {
 }
 
 // find returns the requests of a kind and a system.
-func (r Results) find(kind, system string) (Requests, bool) {
-	i := slices.IndexFunc(r.Requests, func(other Requests) bool { return other.Kind == kind && other.System == system })
+func find(all []Requests, kind, system string) (Requests, bool) {
+	i := slices.IndexFunc(all, func(other Requests) bool { return other.Kind == kind && other.System == system })
 	if i < 0 {
 		return Requests{}, false
 	}
-	return r.Requests[i], true
+	return all[i], true
 }
 
 // thousand returns what the sessions take of the memory that the kernel counts.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/eio-affinity/affinity/bench/systems"
 	"github.com/eio-affinity/affinity/bench/work"
+	"github.com/eio-affinity/affinity/internal/markdown"
 )
 
 // Readme has the headline rows, between two comments.
@@ -40,16 +41,15 @@ func (r Results) WithHeadline(readme string) (string, error) {
 
 // headline returns the headline rows: what one request, and one idle session, cost.
 func (r Results) headline() string {
-	var text strings.Builder
-	text.WriteString("| measured side by side | CPU of a poll | of a handshake | memory of an idle WebSocket |\n|---|---|---|---|\n")
+	table := markdown.NewTable("measured side by side", "CPU of a poll", "of a handshake", "memory of an idle WebSocket")
 	for _, requests := range r.Requests {
-		handshake, measured := r.find(work.Handshake, requests.System)
+		handshake, measured := find(r.Requests, work.Handshake, requests.System)
 		memory, open := r.memoryOf(requests.System, work.WebSocket, false)
 		if requests.Kind != work.Poll || !measured || !open || !slices.Contains(inHeadline, requests.System) {
 			continue
 		}
-		fmt.Fprintf(&text, "| %s | %s µs | %s µs | %s KiB |\n", requests.System,
-			microseconds(requests.spread(cpu).Median), microseconds(handshake.spread(cpu).Median), kibibytes(memory.Resident))
+		table.Add(requests.System, microseconds(requests.spread(cpu).Median)+" µs",
+			microseconds(handshake.spread(cpu).Median)+" µs", kibibytes(memory.Resident)+" KiB")
 	}
-	return text.String()
+	return table.String()
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/eio-affinity/affinity/bench/work"
+	"github.com/eio-affinity/affinity/internal/markdown"
 )
 
 // writeRequests writes the table of one kind of requests.
@@ -45,10 +46,8 @@ func (r Results) writeUpstreams(text *strings.Builder) {
 				continue
 			}
 			row := []string{poll.System, strconv.Itoa(upstreams.Count), microseconds(poll.spread(cpu).Median), ""}
-			for _, handshake := range upstreams.Requests {
-				if handshake.Kind == work.Handshake && handshake.System == poll.System {
-					row[3] = microseconds(handshake.spread(cpu).Median)
-				}
+			if handshake, measured := find(upstreams.Requests, work.Handshake, poll.System); measured {
+				row[3] = microseconds(handshake.spread(cpu).Median)
 			}
 			rows = append(rows, row)
 		}
@@ -99,11 +98,11 @@ func (r Results) writeStorms(text *strings.Builder) {
 
 // writeTable writes a heading and a table.
 func writeTable(text *strings.Builder, heading string, head []string, rows [][]string) {
-	fmt.Fprintf(text, "%s\n\n| %s |\n|%s\n", heading, strings.Join(head, " | "), strings.Repeat("---|", len(head)))
+	table := markdown.NewTable(head...)
 	for _, row := range rows {
-		fmt.Fprintf(text, "| %s |\n", strings.Join(row, " | "))
+		table.Add(row...)
 	}
-	text.WriteString("\n")
+	fmt.Fprintf(text, "%s\n\n%s\n", heading, table)
 }
 
 func microseconds(d time.Duration) string {
