@@ -2,12 +2,12 @@ package main
 
 import (
 	"context"
-	"os/exec"
 	"runtime"
 	"strings"
 	"time"
 
 	"github.com/eio-affinity/affinity/bench/report"
+	"github.com/eio-affinity/affinity/internal/peers"
 	"github.com/eio-affinity/affinity/internal/testbed/local"
 )
 
@@ -18,16 +18,11 @@ func machine(ctx context.Context) report.Machine {
 		Date: time.Now().UTC().Format(time.DateOnly), Go: strings.TrimPrefix(runtime.Version(), "go"),
 		CPU: this.CPU, Cores: this.Cores, Kernel: this.Kernel,
 	}
-	for _, program := range []struct {
-		name, pattern string
-		args          []string
-	}{
-		{"Caddy", `^v?(\S+)`, []string{"bin/caddy", "version"}},
-		{"Traefik", `Version:\s+(\S+)`, []string{"bin/traefik", "version"}},
+	for _, program := range []struct{ name, command string }{
+		{"Caddy", "caddy"}, {"Traefik", "traefik"}, {"nginx", "nginx"}, {"HAProxy", "haproxy"}, {"Apache", "apache2"},
 	} {
-		output, err := exec.CommandContext(ctx, program.args[0], program.args[1:]...).CombinedOutput() //nolint:gosec // of the list above
-		if err == nil {
-			m.Versions = append(m.Versions, report.Version{Program: program.name, Version: local.FirstGroup(string(output), program.pattern)})
+		if version, err := peers.Version(ctx, program.command); err == nil {
+			m.Versions = append(m.Versions, report.Version{Program: program.name, Version: version})
 		}
 	}
 	return m

@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 
@@ -20,28 +18,11 @@ func versions(ctx context.Context) (map[string]string, error) {
 		return nil, err
 	}
 	all := map[string]string{}
-	for _, p := range []struct {
-		name, program, pattern string
-		args                   []string
-	}{
-		{"nginx", "nginx", `nginx/(\S+)`, []string{"-v"}},
-		{"apache2", "apache2", `Apache/(\S+)`, []string{"-v"}},
-		{"haproxy", "haproxy", `version (\d+\.\d+\.\d+)`, []string{"-v"}},
-		{"traefik", filepath.Join(root, "bin", "traefik"), `Version:\s+(\S+)`, []string{"version"}},
-		{"node", "node", `v(\S+)`, []string{"--version"}},
-		{"chromium", local.Chromium(), `(\d+(?:\.\d+)+)`, []string{"--version"}},
-	} {
-		path, err := peers.Find(p.program)
-		if err != nil {
+	for _, program := range []string{"nginx", "apache2", "haproxy", "caddy", "traefik", "node", "chromium"} {
+		if all[program], err = peers.Version(ctx, program); err != nil {
 			return nil, err
 		}
-		output, err := exec.CommandContext(ctx, path, p.args...).CombinedOutput() //nolint:gosec // of the list above
-		if err != nil {
-			return nil, fmt.Errorf("asking %s for its version: %w", p.name, err)
-		}
-		all[p.name] = local.FirstGroup(string(output), p.pattern)
 	}
-	all["caddy"] = local.InFile(filepath.Join(root, "go.mod"), `github.com/caddyserver/caddy/v2 v(\S+)`)
 	return all, npmVersions(root, all)
 }
 
