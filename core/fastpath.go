@@ -49,9 +49,6 @@ func NewVersionParams(mode Mode) VersionParams {
 	}
 }
 
-// neverMatches is a pattern that matches no string.
-const neverMatches = `[^\x00-\x{10FFFF}]`
-
 // tagPattern returns a pattern for the tags of a form.
 func tagPattern(form TagForm) string {
 	class := func(bytes string) string { return `[` + strings.ReplaceAll(bytes, `-`, `\-`) + `]` }

@@ -22,6 +22,9 @@ const (
 // the rewriter's limit, and so are their session IDs.
 var OpenPacketPattern = regexp.MustCompile(`^` + regexp.QuoteMeta(OpenPacketPrefix) + openPacketSID + openPacketRest + `$`)
 
+// neverMatches is a pattern that matches no string.
+const neverMatches = `[^\x00-\x{10FFFF}]`
+
 // LearnedHandshakePattern returns a pattern for a Set-Cookie line that sets the only
 // one of names to a tag of a form with one level, a line feed, and a body that
 // [OpenPacketPattern] matches, or the same of Engine.IO 3, possibly followed by the

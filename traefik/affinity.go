@@ -58,6 +58,12 @@ func New(_ context.Context, next http.Handler, config *Config, name string) (htt
 	if mode == core.ModeOff {
 		return next, nil
 	}
+	return newHandler(newMiddleware(next, name, config, cookies, mode)), nil
+}
+
+// newMiddleware returns the middleware with a configuration that is valid, and whose
+// cookies and mode are these.
+func newMiddleware(next http.Handler, name string, config *Config, cookies []string, mode core.Mode) *Affinity {
 	form := stickyTags(len(cookies))
 	a := &Affinity{
 		next:             next,
@@ -84,7 +90,7 @@ func New(_ context.Context, next http.Handler, config *Config, name string) (htt
 		// A client that gets an error must not return to the same server.
 		a.stripped.minStatus = http.StatusBadRequest
 	}
-	return newHandler(a), nil
+	return a
 }
 
 // stickyTags returns the form of tags with this number of levels. A level is the

@@ -32,9 +32,9 @@ func strip(cookies *strippedCookies, header http.Header, status int) {
 // of a response. The body streams.
 //
 // Under Yaegi, Traefik sees only the methods of [http.ResponseWriter] and
-// [http.Hijacker], and so cannot flush the writer. So the writer flushes on its own if the response has no
-// length. It deliberately has no Unwrap method: whoever uses the wrapped writer
-// directly would send a header that still sets the cookies.
+// [http.Hijacker], and so cannot flush the writer. So the writer flushes on its own
+// if the response has no length. It deliberately has no Unwrap method: whoever uses
+// the wrapped writer directly would send a header that still sets the cookies.
 type cookieStripper struct {
 	http.ResponseWriter
 	cookies *strippedCookies

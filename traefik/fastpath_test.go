@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"github.com/eio-affinity/affinity/core"
@@ -17,15 +16,7 @@ func fastAndSlow(tb testing.TB, levels []string, mode, query, cookies string) (f
 	tb.Helper()
 	next := &balancer{cookies: levels}
 	config := &Config{CookieNames: levels, SID: mode, MaxSessions: 1}
-	handler, err := New(nil, next, config, "io@file") //nolint:staticcheck // New does not use it
-	if err != nil {
-		tb.Fatal(err)
-	}
-	a := &Affinity{
-		next: next, cookies: levels, form: stickyTags(len(levels)), mode: core.Mode(mode), singleCookie: len(levels) == 1,
-		stripped: &strippedCookies{names: levels}, paths: &atomic.Value{}, sessions: core.NewSessions(1).NewShare(),
-	}
-	a.paths.Store(map[string]bool{})
+	a := newMiddleware(next, "io@file", config, levels, core.Mode(mode))
 	sent := func(serve func(http.ResponseWriter, *http.Request)) string {
 		r := httptest.NewRequest(http.MethodGet, "/socket.io/", http.NoBody)
 		r.URL.RawQuery, r.RequestURI = query, "/socket.io/?"+query
@@ -35,7 +26,7 @@ func fastAndSlow(tb testing.TB, levels []string, mode, query, cookies string) (f
 		serve(httptest.NewRecorder(), r)
 		return fmt.Sprintf("%q %q %q", next.received.URL.RawQuery, next.received.RequestURI, next.received.Header["Cookie"])
 	}
-	return sent(handler.ServeHTTP), sent(func(w http.ResponseWriter, r *http.Request) { serveSlowPath(a, w, r) })
+	return sent(newHandler(a).ServeHTTP), sent(func(w http.ResponseWriter, r *http.Request) { serveSlowPath(a, w, r) })
 }
 
 // Where a request of a session does not take the slow path, the result is the same.
