@@ -25,8 +25,6 @@ type results struct {
 	Date    string        `json:"date"`
 	Seconds int           `json:"seconds"` // that it took
 	Machine local.Machine `json:"machine"`
-	// Repeats says that a scenario that did not go well was run a second time.
-	Repeats bool `json:"repeats,omitempty"`
 	// Versions are those of the programs and packages, by name.
 	Versions map[string]string `json:"versions"`
 	// Cells are what happened, by system and scenario.
@@ -40,7 +38,7 @@ func newResults(ctx context.Context, cells map[string]map[string]outcome, took t
 	}
 	return &results{
 		Date: time.Now().UTC().Format(time.DateOnly), Seconds: int(took.Seconds()),
-		Machine: local.ThisMachine(), Repeats: true, Versions: versions, Cells: cells,
+		Machine: local.ThisMachine(), Versions: versions, Cells: cells,
 	}, nil
 }
 
