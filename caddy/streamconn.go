@@ -2,29 +2,14 @@ package caddy
 
 import (
 	"bufio"
-	"errors"
 	"io"
 	"net"
 	"net/http"
-	"sync"
 )
 
-const (
-	// smallBuffer is the size of the buffer of a WebSocket that is idle, for each
-	// direction. A ping has 1 byte, and most chat messages fit.
-	smallBuffer = 1 << 10
-
-	// largeBuffer is the size of the buffer of a WebSocket with larger messages. It
-	// is that of reverse_proxy and of io.Copy.
-	largeBuffer = 32 << 10
-
-	// shrinkAfter is after how many small reads a WebSocket returns its large buffer:
-	// soon, if there are only pings, but not between the messages of a busy one.
-	shrinkAfter = 4
-)
-
-// largeBuffers has large buffers that are not in use.
-var largeBuffers = sync.Pool{New: func() any { return new([largeBuffer]byte) }}
+// minBuffer is the size of a buffer that is not needed any more, the least that
+// package bufio has.
+const minBuffer = 16
 
 // Hijack implements [http.Hijacker]. The connection copies with buffers that take
 // less memory than those of reverse_proxy.
@@ -33,10 +18,23 @@ func (w *replyWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	shrinkBuffers(brw, conn)
 	if half, ok := conn.(closeWriter); ok {
 		return halfClosedConn{streamConn{conn}, half}, brw, nil
 	}
 	return streamConn{conn}, brw, nil
+}
+
+// shrinkBuffers replaces the buffers of a hijacked connection, of 4 KiB each, which
+// net/http keeps for as long as the handler runs. They are the hijacker's, who needs
+// them for what the client has sent already, and for the header of the reply.
+func shrinkBuffers(brw *bufio.ReadWriter, conn net.Conn) {
+	if brw.Reader.Buffered() == 0 {
+		*brw.Reader = *bufio.NewReaderSize(conn, minBuffer)
+	}
+	if brw.Flush() == nil { // the hijacker gets the same error when it flushes
+		*brw.Writer = *bufio.NewWriterSize(conn, minBuffer)
+	}
 }
 
 // streamConn is a client's connection that has become a WebSocket. While it is
@@ -65,53 +63,6 @@ type closeWriter interface {
 type halfClosedConn struct {
 	streamConn
 	closeWriter
-}
-
-// copyStream copies until the end of src, as [io.Copy] does. It reads into a small
-// buffer, until one is filled: then into a large one, until several reads in a row
-// would have fitted into the small one.
-func copyStream(dst io.Writer, src io.Reader) (written int64, err error) {
-	small := make([]byte, smallBuffer)
-	buffer := small
-	var large *[largeBuffer]byte
-	defer func() {
-		if large != nil {
-			largeBuffers.Put(large)
-		}
-	}()
-	smallReads := 0
-	for {
-		read, readErr := src.Read(buffer)
-		if read > 0 {
-			n, err := dst.Write(buffer[:read])
-			written += int64(n)
-			if err != nil {
-				return written, err
-			}
-			if n < read {
-				return written, io.ErrShortWrite
-			}
-		}
-		if errors.Is(readErr, io.EOF) {
-			return written, nil
-		}
-		if readErr != nil {
-			return written, readErr
-		}
-		switch {
-		case large == nil && read == smallBuffer:
-			large = largeBuffers.Get().(*[largeBuffer]byte)
-			buffer, smallReads = large[:], 0
-		case large == nil:
-		case read > smallBuffer:
-			smallReads = 0
-		default:
-			if smallReads++; smallReads == shrinkAfter {
-				largeBuffers.Put(large)
-				large, buffer = nil, small
-			}
-		}
-	}
 }
 
 // Interface guards.

@@ -1,76 +1,78 @@
 package caddy
 
 import (
-	"bytes"
-	"errors"
+	"bufio"
 	"io"
-	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
-// reads is a reader whose reads return these, each at most as large as the buffer,
-// and then err. It notes the sizes of the buffers.
-type reads struct {
-	parts   [][]byte
-	err     error
-	buffers []int
+// hijacked is what a handler has hijacked.
+type hijacked struct {
+	conn net.Conn
+	brw  *bufio.ReadWriter
 }
 
-func (r *reads) Read(p []byte) (int, error) {
-	r.buffers = append(r.buffers, len(p))
-	if len(r.parts) == 0 {
-		return 0, r.err
-	}
-	n := copy(p, r.parts[0])
-	if r.parts[0] = r.parts[0][n:]; len(r.parts[0]) == 0 {
-		r.parts = r.parts[1:]
-	}
-	return n, nil
-}
-
-func TestStreamsAreCopiedWhateverTheSizesOfTheirMessages(t *testing.T) {
-	source := &reads{err: io.EOF}
-	var want []byte
-	for range 300 {
-		message := make([]byte, 1+rand.IntN(1<<rand.IntN(18)))
-		for i := range message {
-			message[i] = byte(rand.Uint32())
+// hijack sends a server bytes that begin with an upgrade, and returns the client's
+// connection and what the server's handler has hijacked after it wrote the reply's
+// header.
+func hijack(t *testing.T, sent string) (client net.Conn, got hijacked) {
+	t.Helper()
+	results, done := make(chan hijacked), make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		writer := newReplyWriter(w, new(requestState))
+		writer.Header()["Date"] = nil
+		writer.WriteHeader(http.StatusSwitchingProtocols)
+		conn, brw, err := http.NewResponseController(writer).Hijack()
+		if !assert.NoError(t, err) {
+			return
 		}
-		source.parts = append(source.parts, message)
-		want = append(want, message...)
-	}
-	var got bytes.Buffer
-	written, err := copyStream(&got, source)
+		defer func() { _ = conn.Close() }()
+		results <- hijacked{conn, brw}
+		<-done
+	}))
+	t.Cleanup(server.Close)
+	client, err := net.Dial("tcp", server.Listener.Addr().String())
 	require.NoError(t, err)
-	assert.EqualValues(t, len(want), written)
-	assert.True(t, bytes.Equal(want, got.Bytes()))
-}
-
-func TestIdleStreamsHaveSmallBuffers(t *testing.T) {
-	ping, large := []byte("2"), make([]byte, 10_000)
-	source := &reads{err: io.EOF, parts: [][]byte{ping, large, large, ping, ping, ping, large, ping, ping, ping, ping, ping}}
-	_, err := copyStream(io.Discard, source)
+	t.Cleanup(func() { _ = client.Close() })
+	t.Cleanup(func() { close(done) })
+	_, err = io.WriteString(client, sent)
 	require.NoError(t, err)
-	const s, l = smallBuffer, largeBuffer
-	assert.Equal(t, []int{s, s, l, l, l, l, l, l, l, l, l, l, s, s}, source.buffers)
+	return client, <-results
 }
 
-func TestStreamsEndWithTheErrorOfEitherSide(t *testing.T) {
-	broken := errors.New("broken")
-	written, err := copyStream(io.Discard, &reads{parts: [][]byte{[]byte("abc")}, err: broken})
-	assert.EqualValues(t, 3, written)
-	require.ErrorIs(t, err, broken)
+const upgrade = "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
 
-	_, err = copyStream(shortWriter{err: broken}, &reads{parts: [][]byte{[]byte("abc")}})
-	require.ErrorIs(t, err, broken)
-	_, err = copyStream(shortWriter{}, &reads{parts: [][]byte{[]byte("abc")}})
-	require.ErrorIs(t, err, io.ErrShortWrite)
+func TestHijackedConnectionsHaveSmallBuffers(t *testing.T) {
+	client, got := hijack(t, upgrade)
+	assert.Equal(t, minBuffer, got.brw.Reader.Size())
+	assert.Equal(t, minBuffer, got.brw.Writer.Size())
+
+	_, err := io.WriteString(client, "from the client")
+	require.NoError(t, err)
+	read := make([]byte, len("from the client"))
+	_, err = io.ReadFull(got.brw, read)
+	require.NoError(t, err)
+	assert.Equal(t, "from the client", string(read))
+
+	_, err = io.WriteString(got.brw, "from the server")
+	require.NoError(t, err)
+	require.NoError(t, got.brw.Flush())
+	require.NoError(t, got.conn.Close())
+	reply, err := io.ReadAll(client)
+	require.NoError(t, err)
+	assert.Equal(t, "HTTP/1.1 101 Switching Protocols\r\n\r\nfrom the server", string(reply))
 }
 
-// shortWriter writes all but one byte.
-type shortWriter struct{ err error }
-
-func (w shortWriter) Write(p []byte) (int, error) { return len(p) - 1, w.err }
+func TestHijackersGetWhatTheClientSentBehindItsUpgrade(t *testing.T) {
+	_, got := hijack(t, upgrade+"first message")
+	read := make([]byte, len("first message"))
+	_, err := io.ReadFull(got.brw, read)
+	require.NoError(t, err)
+	assert.Equal(t, "first message", string(read))
+}
