@@ -6,9 +6,9 @@
 //
 // CHROMIUM names the browser (default: /usr/bin/chromium). For each line on
 // standard input, the settings of a run, it loads a node's page into a session of
-// the browser that shares nothing with any other, has the clients do what those of
-// clients.js do, and prints one line of JSON to stdout. Runs do not wait for each
-// other. These keys mean what they mean there: clients, connected, answers, wrongNode,
+// the browser that no other run has at the time and that has no cookies, has the
+// clients do what those of clients.js do, and prints one line of JSON to stdout. Runs
+// do not wait for each other. These keys mean what they mean there: clients, connected, answers, wrongNode,
 // mismatched, disconnects, errors, errorCount, upgraded, perNode, finalTransports; and
 //
 //   run           the number in the settings
@@ -77,11 +77,20 @@ const launched = chromium.launchPersistentContext(profile, {
   ],
 });
 
+// The pages of runs that have ended, each in a context of its own, whose cookies are
+// cleared. A new context costs as much as a run, so the next run takes one of these.
+const free = [];
+
+async function newPage() {
+  const context = await (await launched).browser().newContext({ ignoreHTTPSErrors: true });
+  return context.newPage();
+}
+
 async function run(options) {
-  const browser = (await launched).browser();
-  const context = await browser.newContext({ ignoreHTTPSErrors: true });
+  const page = free.pop() ?? (await newPage());
+  const context = page.context();
+  let ended = false;
   try {
-    const page = await context.newPage();
     page.setDefaultTimeout(options.timeout);
     const faults = [];
     page.on("pageerror", (error) => faults.push(`on the page: ${error.stack}`));
@@ -98,9 +107,14 @@ async function run(options) {
     result.errorCount += faults.length;
     result.setCookies = (await context.cookies()).length;
     result.compressed = compressed;
+    page.removeAllListeners();
+    await page.goto("about:blank");
+    await context.clearCookies();
+    ended = true;
     return { run: options.run, ...result };
   } finally {
-    await context.close();
+    if (ended) free.push(page);
+    else await context.close();
   }
 }
 
