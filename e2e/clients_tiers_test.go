@@ -57,7 +57,7 @@ func testTiers(t *testing.T, h testbed.Proxy, like testbed.Variant) {
 	nodes := testbed.StartNodes(t, []string{"a", "b", "c", "d"}, like.Flags...)
 	f := h.Serve(t, like.SiteOf(nodes))[0]
 	like = like.Small()
-	like.Clients = 24
+	like.Clients = 16
 	like.RunHeld(t, f, testbed.Transports...).AssertBalanced(t, nodes)
 }
 

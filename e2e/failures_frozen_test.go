@@ -65,6 +65,7 @@ func TestClientsOfAFrozenNodeTimeOutWithoutAHandshakeTimeout(t *testing.T) {
 // clients do until they are connected, and do not reconnect.
 func connectImpatiently(t *testing.T, f testbed.Endpoint, s testbed.Variant) testbed.Result {
 	t.Helper()
+	s.Clients = 30
 	clients := s.ClientsInTurn(f, testbed.Transports...)
 	clients.ConnectTimeout = 20_000
 	return clients.Run(t)

@@ -45,7 +45,7 @@ var Transports = [][]string{
 // Small returns the variant with fewer, smaller messages of fewer clients, for
 // what differs from another variant in one thing.
 func (s Variant) Small() Variant {
-	s.Clients, s.Messages, s.MaxBytes = 30, 3, 20_000
+	s.Clients, s.Messages, s.MaxBytes = 15, 3, 20_000
 	return s
 }
 
