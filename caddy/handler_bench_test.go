@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 
 	"github.com/eio-affinity/affinity/core"
 )
@@ -19,6 +22,7 @@ import (
 // poll of a session, all but the round trip to the upstream.
 func BenchmarkHandlerPinned(b *testing.B) {
 	policy := newPolicy(b, "")
+	policy.retriesOnlyDials = true // as the directive has it
 	pool := newPool(1, 3)
 	handler := &Handler{mode: core.ModeTag, logger: zap.NewNop()}
 	next := caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
@@ -47,4 +51,48 @@ func BenchmarkHandlerPinned(b *testing.B) {
 			return nil
 		})
 	})
+}
+
+// BenchmarkHandlerHandshake is the same for a handshake, whose reply gets a tag or is
+// learned.
+func BenchmarkHandlerHandshake(b *testing.B) {
+	policy := newPolicy(b, "")
+	policy.handshakes = newHandshakeTimeout(newWaitingHandshakes(), defaultHandshakeTimeout, &reverseproxy.Handler{LoadBalancing: &reverseproxy.LoadBalancing{Retries: 3}})
+	pool := newPool(1, 3)
+	body := []byte(`0{"sid":"lv_VI97HAXpY6yYWAAAB","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}`)
+	length := []string{strconv.Itoa(len(body))}
+	for _, mode := range []core.Mode{core.ModeTag, core.ModeLearn, core.ModeOff} {
+		handler := &Handler{mode: mode, logger: zap.NewNop(), counts: new(requestCounts), share: core.NewSessions(1000).NewShare()}
+		next := caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+			out := r.Clone(r.Context())
+			if policy.Select(pool, out, w) == nil {
+				b.Error("selected no upstream")
+			}
+			if trace := httptrace.ContextClientTrace(out.Context()); trace != nil {
+				trace.GotConn(httptrace.GotConnInfo{})
+				trace.WroteHeaders()
+				if trace.WroteRequest != nil {
+					trace.WroteRequest(httptrace.WroteRequestInfo{})
+					trace.GotFirstResponseByte()
+				}
+			}
+			w.Header()["Content-Length"] = length
+			w.WriteHeader(http.StatusOK)
+			_, err := w.Write(body)
+			return err
+		})
+		b.Run(string(mode), func(b *testing.B) {
+			w := httptest.NewRecorder()
+			b.ReportAllocs()
+			for b.Loop() {
+				w.Body.Reset()
+				ctx := context.WithValue(context.Background(), caddyhttp.VarsCtxKey, map[string]any{})
+				ctx = context.WithValue(ctx, caddy.ReplacerCtxKey, caddy.NewReplacer())
+				ctx, cancel := context.WithCancel(ctx)
+				r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/socket.io/?EIO=4&transport=polling&t=PNGt4Ko", http.NoBody)
+				require.NoError(b, handler.ServeHTTP(w, r, next))
+				cancel()
+			}
+		})
+	}
 }

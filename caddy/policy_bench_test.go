@@ -26,6 +26,7 @@ func BenchmarkSelectPinned(b *testing.B) {
 
 		b.Run(fmt.Sprintf("affinity/upstreams=%d", upstreams), func(b *testing.B) {
 			policy := newPolicy(b, "")
+			policy.retriesOnlyDials = true // as the directive has it
 			req, state := newRequest(b, tagOf(last))
 			benchmarkSelect(b, policy, pool, req, state, last)
 		})
@@ -47,9 +48,11 @@ func benchmarkSelect(b *testing.B, policy reverseproxy.Selector, pool reversepro
 	if state.hasSession {
 		query += "&sid=" + core.Bind(tagOf(want), "x")
 	}
+	original := *req
 	for b.Loop() {
 		// Each is the first try of a request that came as this one did.
-		state.policy, req.URL.RawQuery = nil, query
+		*req, state.policy, state.selected = original, nil, nil
+		req.URL.RawQuery = query
 		policy.Select(pool, req, w)
 	}
 }
