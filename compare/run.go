@@ -114,15 +114,26 @@ func (c *comparison) runSystem(ctx context.Context, system *peers.System) error 
 			s.close()
 		}
 	}()
+	refused := ""
 	for _, row := range c.rows {
-		if reason := lacking(system, row); reason != "" {
-			c.add(system, row, outcome{Verdict: verdictOfLack(system), Text: "–", Detail: reason}, 0)
+		if reason := system.Lacks[row.needs]; reason != "" && refused == "" {
+			c.add(system, row, outcome{Verdict: impossible, Text: "–", Detail: reason}, 0)
 			continue
 		}
 		began := time.Now()
-		o, err := c.runTwice(ctx, system, row, &s)
+		var o outcome
+		var err error
+		if refused == "" {
+			o, err = c.runTwice(ctx, system, row, &s)
+		}
+		if errors.Is(err, peers.ErrRefused) {
+			refused, err = fmt.Sprintf("this %s refuses the configuration: `%s`", system.Program, system.Refusal), nil
+		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", row.name, errors.Join(err, context.Cause(ctx)))
+		}
+		if refused != "" {
+			o = outcome{Verdict: notRun, Text: "–", Detail: refused}
 		}
 		c.add(system, row, o, time.Since(began))
 	}
@@ -163,21 +174,6 @@ func (c *comparison) runOnce(ctx context.Context, system *peers.System, row *sce
 		*at = nil
 	}
 	return o, err
-}
-
-// lacking returns why a system does not run a scenario, if so.
-func lacking(system *peers.System, row *scenario) string {
-	if system.NotRun != "" {
-		return system.NotRun
-	}
-	return system.Lacks[row.needs]
-}
-
-func verdictOfLack(system *peers.System) verdict {
-	if system.NotRun != "" {
-		return notRun
-	}
-	return impossible
 }
 
 // add keeps an outcome, and prints it.

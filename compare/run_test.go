@@ -22,7 +22,7 @@ func TestAScenarioTellsSystemsApart(t *testing.T) {
 
 	var out strings.Builder
 	err := run(t.Context(), options{
-		systems:   []string{"caddy-affinity", "caddy-least_conn", "haproxy", "nginx-hash"},
+		systems:   []string{"caddy-affinity", "caddy-least_conn", "haproxy", "nginx-hash", "nginx-sticky"},
 		scenarios: []string{"polling", "polling-cookies", "return"},
 		atOnce:    4,
 	}, &out)
@@ -33,6 +33,7 @@ func TestAScenarioTellsSystemsApart(t *testing.T) {
 		`caddy-affinity +polling +works`, `caddy-affinity +return +\d+ of 30; 30 of 30`,
 		`caddy-least_conn +polling +fails`, `caddy-least_conn +polling-cookies +fails`,
 		`haproxy +polling +fails, 12 of 12`, `haproxy +polling-cookies +works`, `haproxy +return +30 of 30`,
+		`nginx-sticky +polling +(works|– .*refuses the configuration: .unknown directive "sticky")`,
 		`nginx-hash +polling +works`, `nginx-hash +return +30 of 30`,
 	} {
 		assert.Regexp(t, line, out.String())

@@ -29,8 +29,9 @@ type System struct {
 	Config string
 	// Ours says that this module is in it.
 	Ours bool
-	// NotRun is why it cannot be started here. Default: it can.
-	NotRun string
+	// Refusal is what a program writes that refuses its configuration, where not
+	// every edition of it has what is in it. Default: every edition has.
+	Refusal string
 	// NodeFlags are flags that the nodes need, of testdata/socketio/node.js.
 	NodeFlags []string
 	// Headers are what clients have to send, as a proxy in front of it would.
@@ -102,12 +103,13 @@ var configs embed.FS
 // ErrLacks is returned when a system is asked for what it cannot do.
 var ErrLacks = errors.New("this system cannot do that")
 
+// ErrRefused is returned when the program that is installed refuses the system's
+// configuration as one for another edition of it.
+var ErrRefused = errors.New("refused")
+
 // Start starts the system on a free port of 127.0.0.1, and returns once it answers.
 // It ends with this process at the latest.
 func (s *System) Start(ctx context.Context, site Site) (*Running, error) {
-	if s.NotRun != "" {
-		return nil, fmt.Errorf("%s is not run: %s", s.Name, s.NotRun)
-	}
 	r := &Running{System: s, Site: site}
 	if err := r.start(ctx); err != nil {
 		r.Stop()
@@ -145,9 +147,13 @@ func (r *Running) start(ctx context.Context) error {
 	if r.Process, err = local.Start(options); err != nil {
 		return err
 	}
-	return r.WaitUntil(ctx, Limit, "it answers at "+r.URL, func() bool {
+	err = r.WaitUntil(ctx, Limit, "it answers at "+r.URL, func() bool {
 		return r.System.host.ready(r, r.status(ctx, "/health"))
 	})
+	if refusal := r.System.Refusal; err != nil && refusal != "" && r.Output.Count(refusal) > 0 {
+		return fmt.Errorf("%w: %s", ErrRefused, refusal)
+	}
+	return err
 }
 
 // Reload has the system load its configuration again while it serves, and returns once

@@ -10,7 +10,7 @@ func All() []*System {
 		{Name: "nginx-ip_hash", Title: [2]string{"nginx", "`ip_hash`"}, Program: "nginx", Config: "nginx-ip_hash.conf", host: nginx},
 		{
 			Name: "nginx-sticky", Title: [2]string{"nginx", "`sticky cookie`"}, Program: "nginx",
-			NotRun: "`sticky` is in nginx's commercial edition only: Debian's nginx refuses it as an unknown directive",
+			Config: "nginx-sticky.conf", Refusal: `unknown directive "sticky"`, host: nginx,
 		},
 		{Name: "apache", Title: [2]string{"Apache", "cookie of the route"}, Program: "apache2", Config: "apache.conf", host: apache},
 		{
