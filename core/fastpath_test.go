@@ -27,7 +27,7 @@ func TestPartsOfQueries(t *testing.T) {
 		query := "&" + tc.query
 		versions := NewVersionParams(ModeAuto)
 		if strings.Contains(query, versions.Tagged) != tc.tagged || strings.Contains(query, versions.Learned) != tc.learned ||
-			strings.Contains(query, SIDParam) != tc.sid || strings.Contains(query, PollingParam) != tc.polling {
+			strings.Contains(query, SIDParam) != tc.sid || strings.Contains(query+"&", PollingParam) != tc.polling {
 			t.Errorf("%s: %q is not recognized", tc.name, query)
 		}
 		for _, mode := range []Mode{ModeAuto, ModeTag, ModeLearn, ModeOff} {
@@ -56,7 +56,7 @@ func checkParts(tb testing.TB, mode Mode, raw string) {
 		tb.Fatalf("%q: the session ID is %q", raw, req.SID)
 	}
 	handshake := req.IsPollingHandshake(&http.Request{Method: http.MethodGet})
-	if handshake && !strings.Contains(query, PollingParam) {
+	if handshake && !strings.Contains(query+"&", PollingParam) {
 		tb.Fatalf("%q: the transport is %q", raw, req.Transport)
 	}
 }

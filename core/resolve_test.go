@@ -75,7 +75,7 @@ func TestResolveTellsKnownTagsFromOthers(t *testing.T) {
 func TestResolveDoesNotRenewASessionOfAnUpstreamThatIsGone(t *testing.T) {
 	table := NewSessions(10)
 	var clock time.Duration
-	table.now = func() time.Duration { return clock }
+	table.now = func() time.Time { return table.start.Add(clock) }
 	sessions := table.NewShare()
 	sessions.Learn(Handshake{SID: "a", Lifetime: time.Minute}, "O")
 	req, _ := ParseRequest("EIO=4&sid=a")

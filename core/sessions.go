@@ -29,8 +29,9 @@ const (
 //
 // It is safe for concurrent use.
 type Sessions struct {
-	// now returns the time since any fixed moment, from a monotonic clock.
-	now func() time.Duration
+	// now returns the time. Expiries are durations since start, on a monotonic clock.
+	now   func() time.Time
+	start time.Time
 
 	mu      sync.Mutex
 	limit   int
@@ -62,9 +63,9 @@ type session struct {
 // NewSessions returns a table for at most limit sessions. The limit must be at
 // least 1.
 func NewSessions(limit int) *Sessions {
-	start := time.Now()
 	return &Sessions{
-		now:    func() time.Duration { return time.Since(start) },
+		now:    time.Now,
+		start:  time.Now(),
 		limit:  limit,
 		byTag:  map[string]int{},
 		bySID:  map[string]*list.Element{},
@@ -105,7 +106,7 @@ func (t *Sessions) Limit() int {
 func (t *Sessions) Compact() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	now := t.now()
+	now := t.now().Sub(t.start)
 	for elem := t.shares.Front(); elem != nil; elem = elem.Next() {
 		for _, queue := range elem.Value.(*Share).queues {
 			if queue.Back().Value.(*session).expiry > now {
@@ -118,6 +119,7 @@ func (t *Sessions) Compact() {
 		share.queues = map[time.Duration]*list.List{}
 		share.count = 0
 		share.elem = nil
+		share.nextExpiry = 0
 	}
 	t.shares.Init()
 	t.largest = nil
@@ -171,35 +173,53 @@ func (t *Sessions) replace(old, elem *list.Element) {
 
 // removeExpired removes some expired sessions of the share, and of another share
 // that is a different one each time.
-func (t *Sessions) removeExpired(share *Share) {
-	t.removeExpiredFrom(share)
+func (t *Sessions) removeExpired(share *Share, now time.Duration) {
+	t.removeExpiredFrom(share, now)
 	other := t.shares.Front()
 	if other == nil {
 		return
 	}
 	t.shares.MoveToBack(other)
 	if other != share.elem {
-		t.removeExpiredFrom(other.Value.(*Share))
+		t.removeExpiredFrom(other.Value.(*Share), now)
 	}
 }
 
 // removeExpiredFrom removes some expired sessions of the share.
-func (t *Sessions) removeExpiredFrom(share *Share) {
-	now := t.now()
+func (t *Sessions) removeExpiredFrom(share *Share, now time.Duration) {
+	if share.nextExpiry > now {
+		return
+	}
 	for i := 0; i < cleanupBatch; i++ {
 		oldest := share.oldest()
-		if oldest == nil || oldest.Value.(*session).expiry > now {
+		if oldest == nil {
+			return
+		}
+		share.nextExpiry = oldest.Value.(*session).expiry
+		if share.nextExpiry > now {
 			return
 		}
 		t.remove(oldest)
 	}
 }
 
+// makeRoom prepares the table for a session that is learned: it removes other
+// sessions with its ID and tag, expired ones, and if the table is still full, the ones
+// nearest their expiry. It returns the first of those with its ID that are left.
+func (t *Sessions) makeRoom(learned *session, now time.Duration) *list.Element {
+	t.removeDuplicates(learned.sid, learned.tag)
+	t.removeExpired(learned.share, now)
+	for i := 0; i < cleanupBatch && t.count >= t.limit; i++ {
+		t.evict(learned.share, now)
+	}
+	return t.bySID[learned.sid]
+}
+
 // evict removes a session to make room for one of the share, and counts it unless
 // it has expired.
-func (t *Sessions) evict(share *Share) {
+func (t *Sessions) evict(share *Share, now time.Duration) {
 	oldest := t.largestShare(share).oldest()
-	if oldest.Value.(*session).expiry > t.now() {
+	if oldest.Value.(*session).expiry > now {
 		t.evicted++
 	}
 	t.remove(oldest)

@@ -12,7 +12,7 @@ import (
 func newTestSessions(limit int) (share *Share, now *time.Duration) {
 	now = new(time.Duration)
 	sessions := NewSessions(limit)
-	sessions.now = func() time.Duration { return *now }
+	sessions.now = func() time.Time { return sessions.start.Add(*now) }
 	return sessions.NewShare(), now
 }
 

@@ -20,6 +20,9 @@ type Share struct {
 	elem *list.Element
 	// peeks reports that the share finds sessions without using them.
 	peeks bool
+	// nextExpiry is not after the expiry of any session of the share. It is 0 if the
+	// share has none.
+	nextExpiry time.Duration
 	// queues has the sessions of each lifetime, as *session, in the order of their
 	// last use, which is also the order of their expiry.
 	queues map[time.Duration]*list.List
@@ -34,22 +37,32 @@ func (s *Share) Table() *Sessions {
 // sessions the table has evicted before their expiry since it was created, and
 // whether this call evicted one of them.
 func (s *Share) Learn(handshake Handshake, tag string) (evicted uint64, full bool) {
+	return Learn(s, handshake, tag)
+}
+
+// Learn is [Share.Learn]. It is a function, and rare work is in others, for an
+// interpreter: see package traefik.
+func Learn(s *Share, handshake Handshake, tag string) (evicted uint64, full bool) {
 	t := s.table
 	t.mu.Lock()
-	defer t.mu.Unlock()
 	before := t.evicted
-	t.removeDuplicates(handshake.SID, tag)
-	t.removeExpired(s)
-	for i := 0; i < cleanupBatch && t.count >= t.limit; i++ {
-		t.evict(s)
+	now := t.now().Sub(t.start)
+	learned := &session{sid: handshake.SID, tag: tag, lifetime: handshake.Lifetime, share: s}
+	if t.bySID[handshake.SID] != nil || t.count >= t.limit || t.shares.Len() > 1 || s.nextExpiry <= now {
+		learned.next = t.makeRoom(learned, now)
 	}
-
-	learned := &session{sid: handshake.SID, tag: tag, lifetime: s.roundLifetime(handshake.Lifetime), next: t.bySID[handshake.SID]}
-	learned.expiry = t.now() + learned.lifetime
-	t.bySID[learned.sid] = s.add(learned)
-	t.countTag(tag, 1)
+	queue := s.queues[handshake.Lifetime]
+	if queue == nil {
+		queue = s.newQueue(learned, now)
+	}
+	learned.expiry = now + learned.lifetime
+	t.bySID[handshake.SID] = queue.PushBack(learned)
+	t.byTag[tag]++
+	s.count++
 	t.count++
-	return t.evicted, t.evicted > before
+	evicted = t.evicted
+	t.mu.Unlock()
+	return evicted, evicted > before
 }
 
 // NewPeekShare returns a share that finds the sessions of the table without extending
@@ -63,10 +76,36 @@ func (t *Sessions) NewPeekShare() *Share {
 // sessions whose tag it returns false for: if the nodes of two sites use the same
 // session IDs, each site finds its own sessions.
 func (s *Share) Find(sid string, accept func(tag string) bool) (tag string) {
+	if accept == nil {
+		return FindAny(s, sid)
+	}
 	if tag, accepted := s.lookUp(sid, accept); accepted {
 		return tag
 	}
 	return ""
+}
+
+// FindAny is [Share.Find] for a session of any upstream. It is a function, and finds
+// a session of the same share on its own, for an interpreter: see package traefik.
+func FindAny(s *Share, sid string) (tag string) {
+	t := s.table
+	t.mu.Lock()
+	elem := t.bySID[sid]
+	if elem == nil {
+		t.mu.Unlock()
+		return ""
+	}
+	found := elem.Value.(*session)
+	now := t.now().Sub(t.start)
+	if found.share != s || found.expiry <= now {
+		t.mu.Unlock()
+		tag, _ = s.lookUp(sid, nil)
+		return tag
+	}
+	found.expiry = now + found.lifetime
+	s.queues[found.lifetime].MoveToBack(elem)
+	t.mu.Unlock()
+	return found.tag
 }
 
 // lookUp is [Share.Find], but if it has skipped all sessions, it returns the tag of
@@ -75,7 +114,7 @@ func (s *Share) lookUp(sid string, accept func(tag string) bool) (tag string, ac
 	t := s.table
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	now := t.now()
+	now := t.now().Sub(t.start)
 	skipped := ""
 	elem := t.bySID[sid]
 	for elem != nil {
@@ -109,8 +148,13 @@ func (s *Share) roundLifetime(lifetime time.Duration) time.Duration {
 	return rounded
 }
 
-// add appends a session to the queue of its lifetime.
-func (s *Share) add(added *session) *list.Element {
+// newQueue returns the queue for a session whose lifetime has none, and may round
+// the lifetime. It adds a share without sessions to the table's list.
+func (s *Share) newQueue(added *session, now time.Duration) *list.List {
+	if first := now + added.lifetime; first < s.nextExpiry || s.count == 0 {
+		s.nextExpiry = first
+	}
+	added.lifetime = s.roundLifetime(added.lifetime)
 	queue := s.queues[added.lifetime]
 	if queue == nil {
 		queue = list.New()
@@ -119,9 +163,7 @@ func (s *Share) add(added *session) *list.Element {
 	if s.count == 0 {
 		s.elem = s.table.shares.PushBack(s)
 	}
-	added.share = s
-	s.count++
-	return queue.PushBack(added)
+	return queue
 }
 
 // remove removes a session from its queue.
@@ -145,6 +187,7 @@ func (s *Share) detach() {
 		s.table.largest = nil
 	}
 	s.elem = nil
+	s.nextExpiry = 0
 }
 
 // renew extends the expiry of a session, and moves it to this share if it is in
@@ -156,8 +199,13 @@ func (s *Share) renew(elem *list.Element, used *session, now time.Duration) {
 		return
 	}
 	used.share.remove(elem)
-	used.lifetime = s.roundLifetime(used.lifetime)
-	s.table.replace(elem, s.add(used))
+	queue := s.queues[used.lifetime]
+	if queue == nil {
+		queue = s.newQueue(used, now)
+	}
+	used.share = s
+	s.count++
+	s.table.replace(elem, queue.PushBack(used))
 }
 
 // oldest returns the session of the share that is nearest its expiry, or nil if

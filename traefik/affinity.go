@@ -23,10 +23,10 @@ type Affinity struct {
 	expose   bool
 	stripped *strippedCookies
 
-	// versions and boundSID recognize the queries of the fast path, and setCookie and
-	// learnedHandshake the responses to handshakes. See package core.
-	versions                              core.VersionParams
-	boundSID, setCookie, learnedHandshake *regexp.Regexp
+	// versions and boundSID recognize the queries of the fast path, and the other
+	// patterns the responses to handshakes. See package core.
+	versions                                  core.VersionParams
+	boundSID, taggedResponse, learnedResponse *regexp.Regexp
 
 	// paths has a map[string]bool of the known paths, see paths.go. It is replaced
 	// under pathsMu.
@@ -66,21 +66,21 @@ func New(_ context.Context, next http.Handler, config *Config, name string) (htt
 func newMiddleware(next http.Handler, name string, config *Config, cookies []string, mode core.Mode) *Affinity {
 	form := stickyTags(len(cookies))
 	a := &Affinity{
-		next:             next,
-		name:             name,
-		mode:             mode,
-		cookies:          cookies,
-		form:             form,
-		expose:           config.ExposeCookie,
-		stripped:         &strippedCookies{names: cookies},
-		versions:         core.NewVersionParams(mode),
-		boundSID:         core.BoundSIDPattern(form),
-		setCookie:        core.SetCookiePattern(cookies, form),
-		learnedHandshake: core.LearnedHandshakePattern(cookies, form),
-		paths:            &atomic.Value{},
-		singleCookie:     len(cookies) == 1,
-		cookiePrefix:     cookies[0] + "=",
-		tagLength:        form.Levels*(form.Length+len(core.Separator)) - len(core.Separator),
+		next:            next,
+		name:            name,
+		mode:            mode,
+		cookies:         cookies,
+		form:            form,
+		expose:          config.ExposeCookie,
+		stripped:        &strippedCookies{names: cookies},
+		versions:        core.NewVersionParams(mode),
+		boundSID:        core.BoundSIDPattern(form),
+		taggedResponse:  core.TaggedResponsePattern(cookies, form),
+		learnedResponse: core.LearnedResponsePattern(cookies, form),
+		paths:           &atomic.Value{},
+		singleCookie:    len(cookies) == 1,
+		cookiePrefix:    cookies[0] + "=",
+		tagLength:       form.Levels*(form.Length+len(core.Separator)) - len(core.Separator),
 	}
 	a.paths.Store(map[string]bool{})
 	if mode.MayLearn() {
@@ -100,8 +100,7 @@ func stickyTags(levels int) core.TagForm {
 	return core.TagForm{Levels: levels, Length: 16, Alphabet: "0123456789abcdef"}
 }
 
-// newHandler returns the handler of all requests. It passes requests that are not
-// Engine.IO's to the next handler, with the original writer.
+// newHandler returns the handler of all requests.
 //
 // It serves requests of sessions with a tag on its own, in few interpreted
 // expressions: Yaegi allocates a value for each of them when it calls the function,
@@ -112,38 +111,32 @@ func newHandler(a *Affinity) http.Handler {
 	keepsWriter, simple, cookiePrefix := a.expose, a.singleCookie, a.cookiePrefix
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		query := "&" + r.URL.RawQuery
-		if found := bound.FindStringSubmatchIndex(query); found != nil && strings.Contains(query, tagged) && strings.Count(query, core.SIDParam) == 1 {
-			start, end := found[2], found[3]
-			r.URL.RawQuery = query[1:start] + query[end+1:]
-			r.RequestURI = r.URL.RequestURI()
-			if simple && r.Header["Cookie"] == nil {
-				r.Header["Cookie"] = []string{cookiePrefix + query[start:end]}
-			} else {
-				pin(a, r, query[start:end])
-			}
-			if keepsWriter {
-				next.ServeHTTP(w, r)
-				return
-			}
-			if r.Header["Upgrade"] != nil {
-				serveStripped(a, w, r)
-				return
-			}
-			// The same as serveStripped, without the cost of a call.
-			stripper := &cookieStripper{ResponseWriter: w, cookies: stripped}
-			next.ServeHTTP(stripper, r)
-			if !stripper.wroteHeader {
-				strip(stripped, w.Header(), http.StatusOK)
-			}
+		found := bound.FindStringSubmatchIndex(query)
+		if found == nil || !strings.Contains(query, tagged) || strings.Count(query, core.SIDParam) != 1 {
+			serveOther(a, w, r, query)
 			return
 		}
-		switch {
-		case !strings.Contains(query, core.VersionParam):
+		tag := query[found[2]:found[3]]
+		r.URL.RawQuery = query[1:found[2]] + query[found[3]+1:]
+		r.RequestURI = r.URL.RequestURI()
+		if simple && r.Header["Cookie"] == nil {
+			r.Header["Cookie"] = []string{cookiePrefix + tag}
+		} else {
+			pin(a, r, tag)
+		}
+		if keepsWriter {
 			next.ServeHTTP(w, r)
-		case strings.Contains(query, core.SIDParam):
-			serveSession(a, w, r, query)
-		default:
-			serveNewSession(a, w, r, query)
+			return
+		}
+		if r.Header["Upgrade"] != nil {
+			serveStripped(a, w, r)
+			return
+		}
+		// The same as serveStripped, without the cost of a call.
+		stripper := &cookieStripper{ResponseWriter: w, cookies: stripped}
+		next.ServeHTTP(stripper, r)
+		if !stripper.passing {
+			finish(stripper)
 		}
 	})
 }

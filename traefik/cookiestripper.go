@@ -39,12 +39,12 @@ type cookieStripper struct {
 	http.ResponseWriter
 	cookies *strippedCookies
 
-	// wroteHeader reports that the final status was written. If it is still false
-	// when the handler returns, the caller must call strip, because net/http will
-	// send the status 200.
-	wroteHeader bool
+	// passing reports that the final status was written, and that no write is flushed.
+	// If it is still false when the handler returns, the caller must call finish.
+	passing bool
 
-	// streaming reports that each write is flushed.
+	// streaming reports that the final status was written, and that each write is
+	// flushed.
 	streaming bool
 }
 
@@ -54,10 +54,18 @@ func (c *cookieStripper) WriteHeader(status int) {
 	if header["Set-Cookie"] != nil {
 		strip(c.cookies, header, status)
 	}
-	c.wroteHeader = status >= http.StatusOK
+	c.passing = status >= http.StatusOK
 	c.ResponseWriter.WriteHeader(status)
 	if header["Content-Length"] == nil {
 		stream(c, header, status)
+	}
+}
+
+// finish removes the cookies from a header that was not written, because net/http
+// will send it with the status 200.
+func finish(c *cookieStripper) {
+	if !c.streaming {
+		strip(c.cookies, c.Header(), http.StatusOK)
 	}
 }
 
@@ -65,36 +73,45 @@ func (c *cookieStripper) WriteHeader(status int) {
 // flush. It does not flush errors: a retry middleware discards an error that was
 // written, but not one that was flushed.
 func stream(c *cookieStripper, header http.Header, status int) {
-	c.streaming = c.wroteHeader && status < http.StatusBadRequest
+	c.streaming = c.passing && status < http.StatusBadRequest
+	if !c.streaming {
+		return
+	}
+	c.passing = false
 	// Without a type, net/http needs the body first, to detect its type.
-	if c.streaming && header["Content-Type"] != nil {
+	if header["Content-Type"] != nil {
 		c.Flush()
 	}
 }
 
 // Write implements [http.ResponseWriter].
 func (c *cookieStripper) Write(p []byte) (int, error) {
-	if !c.wroteHeader {
-		c.WriteHeader(http.StatusOK)
+	if c.passing {
+		return c.ResponseWriter.Write(p)
 	}
-	if c.streaming {
-		return writeAndFlush(c, p)
-	}
-	return c.ResponseWriter.Write(p)
+	return writeStream(c, p)
 }
 
-// writeAndFlush is Write for a response that streams.
-func writeAndFlush(c *cookieStripper, p []byte) (int, error) {
+// writeStream is Write for a response that streams, or whose header was not written.
+func writeStream(c *cookieStripper, p []byte) (int, error) {
+	writeImplied(c)
 	n, err := c.ResponseWriter.Write(p)
-	c.Flush()
+	if c.streaming {
+		c.Flush()
+	}
 	return n, err
+}
+
+// writeImplied writes the status 200, unless a final status was written.
+func writeImplied(c *cookieStripper) {
+	if !c.passing && !c.streaming {
+		c.WriteHeader(http.StatusOK)
+	}
 }
 
 // FlushError flushes the wrapped writer, for [http.ResponseController].
 func (c *cookieStripper) FlushError() error {
-	if !c.wroteHeader {
-		c.WriteHeader(http.StatusOK)
-	}
+	writeImplied(c)
 	return http.NewResponseController(c.ResponseWriter).Flush()
 }
 
@@ -113,7 +130,7 @@ type hijackStripper struct {
 // to the buffer, possibly not the header of the wrapped writer, and everything
 // after that to the connection, which is the original one.
 func (c *hijackStripper) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	c.wroteHeader = true
+	c.passing = true
 	strip(c.cookies, c.Header(), http.StatusSwitchingProtocols)
 	conn, buffered, err := http.NewResponseController(c.ResponseWriter).Hijack()
 	if err != nil || c.cookies.minStatus > http.StatusSwitchingProtocols {

@@ -69,6 +69,23 @@ func FuzzFastPathOfSessions(f *testing.F) {
 	})
 }
 
+// At a known path, a response gets a tag if it does elsewhere.
+func TestKnownPathTagsWhatOtherPathsTag(t *testing.T) {
+	for _, query := range []string{
+		polling, "EIO=4&EIO=4&transport=polling", "EIO=4&transport=polling&EIO=3", "EIO=42&transport=polling", "transport=polling&EIO=4",
+		"EIO=4&transport=pollings", "EIO=4&transport=websocket&transport=polling", "EIO=4&transport=polling&transport=websocket", "EIO=4&t=x",
+	} {
+		next := &balancer{cookies: []string{cookie}}
+		handler := newAffinity(t, next, nil)
+		elsewhere := get(handler, query, nil).Body.String()
+		handler = newAffinity(t, next, nil)
+		get(handler, polling, nil)
+		if known := get(handler, query, nil).Body.String(); known != elsewhere {
+			t.Errorf("%q: the response is %s, and %s at an unknown path", query, known, elsewhere)
+		}
+	}
+}
+
 // Only at a known path is a response held back until it is complete.
 func TestKnownPathsAreLimited(t *testing.T) {
 	next := &balancer{cookies: []string{cookie}}

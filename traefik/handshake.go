@@ -9,21 +9,12 @@ import (
 	"github.com/eio-affinity/affinity/core"
 )
 
-// serveNewSession serves a request without a session ID. The query has a "&" before
-// it.
-//
-// A WebSocket takes the shortest way to the next handler, because the functions on
-// the way keep their memory until it ends.
-func serveNewSession(a *Affinity, w http.ResponseWriter, r *http.Request, query string) {
-	switch {
-	case r.Header["Upgrade"] != nil:
-		unpin(a, r)
-		serveStripped(a, w, r)
-	case a.paths.Load().(map[string]bool)[r.URL.Path] && strings.Contains(query, core.PollingParam) && r.Method == http.MethodGet:
-		serveKnownPath(a, w, r, query)
-	default:
-		serveSlowPath(a, w, r)
-	}
+// isPollingHandshake reports whether a query is that of a handshake over HTTP
+// long-polling. It has a "&" before it, and no session ID.
+func isPollingHandshake(query string) bool {
+	query += "&"
+	return strings.Contains(query, core.PollingParam) &&
+		strings.Count(query, core.TransportParam) == 1 && strings.Count(query, core.VersionParam) == 1 && core.VersionPattern.MatchString(query)
 }
 
 // serveKnownPath serves a handshake over HTTP long-polling whose path is known: a
@@ -31,34 +22,35 @@ func serveNewSession(a *Affinity, w http.ResponseWriter, r *http.Request, query 
 // this response is recorded. The recorder is compiled; a writer of the plugin's own
 // is interpreted.
 func serveKnownPath(a *Affinity, w http.ResponseWriter, r *http.Request, query string) {
-	path := r.URL.Path // another handler may change it
+	if r.Method != http.MethodGet {
+		serveSlowPath(a, w, r)
+		return
+	}
 	if r.Header["Cookie"] != nil {
 		unpin(a, r)
 	}
 	r.Header["Accept-Encoding"] = []string{"identity"} // a compressed body cannot be read
 	header := w.Header()
 	body := &bytes.Buffer{}
-	recorded := &recording{
-		a: a, w: w, r: r, query: query, path: path,
-		recorder: &httptest.ResponseRecorder{HeaderMap: header, Body: body}, //nolint:staticcheck // so that no header is copied
-	}
+	recorder := &httptest.ResponseRecorder{HeaderMap: header, Body: body} //nolint:staticcheck // so that no header is copied
+	recorded := &recording{a: a, w: w, r: r, recorder: recorder, query: query, path: r.URL.Path}
 	defer abortRecorded(recorded) // Traefik panics if the server closes the connection early
-	a.next.ServeHTTP(recorded.recorder, r)
+	a.next.ServeHTTP(recorder, r)
 	recorded.complete = true
-	if lines := header["Set-Cookie"]; len(lines) == 1 && recorded.recorder.Code == http.StatusOK && header["Content-Encoding"] == nil &&
-		strings.Contains(query, a.versions.Tagged) {
-		packet := body.String()
-		if found := a.setCookie.FindStringSubmatch(lines[0]); found != nil && core.OpenPacketPattern.MatchString(packet) {
-			if !a.expose {
-				delete(header, "Set-Cookie") // its only line sets the sticky cookie
-			}
-			delete(header, "Content-Length") // net/http adds it to a body of this size
-			packet = core.OpenPacketPrefix + found[1] + core.Separator + packet[len(core.OpenPacketPrefix):]
-			_, _ = w.Write([]byte(packet)) //nolint:gosec // the patterns match no markup
-			return
-		}
+	if recorder.Code != http.StatusOK || header["Content-Encoding"] != nil || !strings.Contains(query, a.versions.Tagged) {
+		sendRecorded(recorded)
+		return
 	}
-	sendRecorded(recorded)
+	found := a.taggedResponse.FindStringSubmatch(strings.Join(header["Set-Cookie"], "\n") + "\n" + body.String())
+	if found == nil {
+		replayRecorded(recorded)
+		return
+	}
+	if !a.expose {
+		delete(header, "Set-Cookie") // its only line sets the sticky cookie
+	}
+	delete(header, "Content-Length")                                                     // net/http adds it to a body of this size
+	_, _ = w.Write([]byte(core.OpenPacketPrefix + found[1] + core.Separator + found[2])) //nolint:gosec // the pattern matches no markup
 }
 
 // recording is a response to a handshake poll that is recorded.
@@ -75,27 +67,40 @@ type recording struct {
 	complete bool
 }
 
-// sendRecorded sends a recorded response that is not what a stock server of
-// Engine.IO 4 sends behind a load balancer with one sticky cookie.
+// sendRecorded sends a recorded response whose session gets no tag. It learns the
+// session on its own if the response is what a stock server of Engine.IO sends behind
+// a load balancer with one sticky cookie.
 func sendRecorded(h *recording) {
 	a, header, body := h.a, h.recorder.Header(), h.recorder.Body
-	if h.recorder.Code == http.StatusOK && header["Content-Encoding"] == nil && strings.Contains(h.query, a.versions.Learned) {
-		found := a.learnedHandshake.FindStringSubmatch(strings.Join(header["Set-Cookie"], "\n") + "\n" + body.String())
-		if found != nil {
-			if handshake, ok := core.ParseMatchedHandshake(found); ok {
-				learn(a, handshake, found[1])
-				if !a.expose {
-					delete(header, "Set-Cookie")
-				}
-				_, _ = h.w.Write(body.Bytes())
-				return
-			}
-		}
+	if h.recorder.Code != http.StatusOK || header["Content-Encoding"] != nil || !strings.Contains(h.query, a.versions.Learned) {
+		replayRecorded(h)
+		return
 	}
+	found := a.learnedResponse.FindStringSubmatch(strings.Join(header["Set-Cookie"], "\n") + "\n" + body.String())
+	if found == nil {
+		replayRecorded(h)
+		return
+	}
+	handshake, tag, ok := core.MatchedHandshake(found)
+	if !ok {
+		replayRecorded(h)
+		return
+	}
+	if dropped, full := core.Learn(a.sessions, handshake, tag); full {
+		logDropped(a, dropped)
+	}
+	if !a.expose {
+		delete(header, "Set-Cookie")
+	}
+	_, _ = h.w.Write(body.Bytes())
+}
+
+// replayRecorded sends any recorded response.
+func replayRecorded(h *recording) {
 	opened := false
 	_, _ = replay(h, func() { opened = true }).Close() // fails only if the client has closed the connection
 	if !opened {
-		setPath(a, h.path, false)
+		setPath(h.a, h.path, false)
 	}
 }
 
@@ -103,9 +108,14 @@ func sendRecorded(h *recording) {
 // changes. It does nothing for a complete one, so it can be deferred.
 func abortRecorded(h *recording) {
 	if !h.complete {
-		replay(h, func() {}).Abort()
-		setPath(h.a, h.path, false)
+		sendIncomplete(h)
 	}
+}
+
+// sendIncomplete is abortRecorded for an incomplete response.
+func sendIncomplete(h *recording) {
+	replay(h, func() {}).Abort()
+	setPath(h.a, h.path, false)
 }
 
 // replay returns a rewriter that has received a recorded response.

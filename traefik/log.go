@@ -3,6 +3,8 @@ package traefik
 import (
 	"log"
 	"sync/atomic"
+
+	"github.com/eio-affinity/affinity/core"
 )
 
 // warnings has a flag for each warning that is logged only once, which is 1 after
@@ -40,5 +42,14 @@ func warnDuplicateCookie(a *Affinity, cookie string) {
 	if atomic.CompareAndSwapUint32(&a.warned.duplicateCookie, 0, 1) {
 		logf(a, "a response sets the cookie %q twice: the plugin uses the first one as Traefik's sticky cookie, and removes both; "+
 			"set loadBalancer.sticky.cookie.name to a name that no server uses", cookie)
+	}
+}
+
+// logDropped logs the first session dropped from a full table, the tenth, the
+// hundredth and so on.
+func logDropped(a *Affinity, dropped uint64) {
+	if core.IsPowerOfTen(dropped) {
+		logf(a, "dropped a learned Socket.IO session because there are too many, so its client has to reconnect; "+
+			"increase maxSessions (dropped so far: %d)", dropped)
 	}
 }

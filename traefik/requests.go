@@ -9,10 +9,32 @@ import (
 
 // The functions here are not methods because Yaegi takes longer to call a method.
 
-// serveSession serves a request of a session, unless newHandler serves it. The query
-// has a "&" before it. A request of a learned session does not take the slow path.
+// serveOther serves a request unless newHandler serves it. Its query has a "&" before
+// it. It passes requests that are not Engine.IO's to the next handler, with the
+// original writer.
+//
+// A WebSocket takes the shortest way to the next handler, because the functions on
+// the way keep their memory until it ends.
+func serveOther(a *Affinity, w http.ResponseWriter, r *http.Request, query string) {
+	switch {
+	case strings.Contains(query, core.SIDParam):
+		serveSession(a, w, r, query)
+	case !strings.Contains(query, core.VersionParam):
+		a.next.ServeHTTP(w, r)
+	case r.Header["Upgrade"] != nil:
+		unpin(a, r)
+		serveStripped(a, w, r)
+	case a.paths.Load().(map[string]bool)[r.URL.Path] && (core.StockHandshakePattern.MatchString(query) || isPollingHandshake(query)):
+		serveKnownPath(a, w, r, query)
+	default:
+		serveSlowPath(a, w, r)
+	}
+}
+
+// serveSession serves a request with a session ID, unless newHandler serves it. If
+// the session was learned, it does so on its own.
 func serveSession(a *Affinity, w http.ResponseWriter, r *http.Request, query string) {
-	sid := query[strings.Index(query, core.SIDParam)+len(core.SIDParam):]
+	_, sid, _ := strings.Cut(query, core.SIDParam)
 	if !strings.Contains(query, a.versions.Learned) || strings.Contains(sid, core.SIDParam) || strings.ContainsAny(sid, "%+") {
 		serveSlowPath(a, w, r)
 		return
@@ -20,7 +42,7 @@ func serveSession(a *Affinity, w http.ResponseWriter, r *http.Request, query str
 	if end := strings.IndexByte(sid, '&'); end >= 0 {
 		sid = sid[:end]
 	}
-	tag := a.sessions.Find(sid, nil)
+	tag := core.FindAny(a.sessions, sid)
 	if len(tag) != a.tagLength { // it may be older than the configuration
 		serveSlowPath(a, w, r)
 		return
@@ -30,6 +52,20 @@ func serveSession(a *Affinity, w http.ResponseWriter, r *http.Request, query str
 	} else {
 		pin(a, r, tag)
 	}
+	if a.expose || r.Header["Upgrade"] != nil {
+		servePinned(a, w, r)
+		return
+	}
+	stripper := &cookieStripper{ResponseWriter: w, cookies: a.stripped}
+	a.next.ServeHTTP(stripper, r)
+	if !stripper.passing {
+		finish(stripper)
+	}
+}
+
+// servePinned calls the next handler, and removes the sticky cookies from the
+// response where the configuration says so.
+func servePinned(a *Affinity, w http.ResponseWriter, r *http.Request) {
 	if a.expose {
 		a.next.ServeHTTP(w, r)
 		return
@@ -46,8 +82,8 @@ func serveStripped(a *Affinity, w http.ResponseWriter, r *http.Request) {
 	} else {
 		a.next.ServeHTTP(&hijackStripper{stripper}, r)
 	}
-	if !stripper.wroteHeader {
-		strip(a.stripped, w.Header(), http.StatusOK)
+	if !stripper.passing {
+		finish(stripper)
 	}
 }
 
@@ -73,11 +109,7 @@ func serveSlowPath(a *Affinity, w http.ResponseWriter, r *http.Request) {
 	}
 	// Traefik sets a sticky cookie if the request has none, or that of an unknown or
 	// unhealthy server.
-	if a.expose {
-		a.next.ServeHTTP(w, r)
-		return
-	}
-	serveStripped(a, w, r)
+	servePinned(a, w, r)
 }
 
 // serveOpening serves any request without a session ID.

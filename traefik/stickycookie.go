@@ -51,13 +51,11 @@ func isPinned(a *Affinity, handshake core.Handshake) bool {
 	return bound || isLearned(handshake.SID)
 }
 
-// learn remembers the server of a session. If the table is full, it logs the first
-// session dropped, the tenth, the hundredth and so on.
+// learn remembers the server of a session.
 func learn(a *Affinity, handshake core.Handshake, tag string) {
 	tag = strings.Clone(tag) // it is a part of the whole Set-Cookie line
-	if dropped, full := a.sessions.Learn(handshake, tag); full && core.IsPowerOfTen(dropped) {
-		logf(a, "dropped a learned Socket.IO session because there are too many, so its client has to reconnect; "+
-			"increase maxSessions (dropped so far: %d)", dropped)
+	if dropped, full := core.Learn(a.sessions, handshake, tag); full {
+		logDropped(a, dropped)
 	}
 }
 
