@@ -33,14 +33,16 @@ func Receive[T any](channel <-chan T) (value T, inTime bool) {
 	}
 }
 
-// RequireEventually waits until a condition holds. The condition may end the
-// test itself.
+// RequireEventually waits until a condition holds, which it checks more seldom the
+// longer it waits: most conditions are requests. The condition may end the test itself.
 func RequireEventually(t *testing.T, what string, condition func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(Timeout)
+	const shortest, longest = 10 * time.Millisecond, 100 * time.Millisecond
+	began := time.Now()
 	for !condition() {
-		require.False(t, time.Now().After(deadline), "%s: not within %s", what, Timeout)
-		time.Sleep(10 * time.Millisecond)
+		waited := time.Since(began)
+		require.Less(t, waited, Timeout, "%s: not within %s", what, Timeout)
+		time.Sleep(min(max(waited/20, shortest), longest))
 	}
 }
 
