@@ -15,7 +15,7 @@ import (
 func TestCaddyHasNoDataRace(t *testing.T) {
 	t.Parallel()
 	const reloads = 5
-	nodes := testbed.StartKillableNodes(t, []string{"a", "b", "c"}, "--allow-eio3")
+	nodes := testbed.StartKillableNodes(t, []string{"a", "b", "c"}, append([]string{"--allow-eio3"}, fewPings...)...)
 	generation := 0
 	c := testbed.WithGeneration(testbed.CaddySettingCookie("cookie").ExpectingErrors(testbed.BadGateway), &generation)
 	c.Race = true
