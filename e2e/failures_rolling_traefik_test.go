@@ -32,7 +32,7 @@ func TestTraefikLosesOnlySessionsThatOutlastARollingDeployByWeights(t *testing.T
 		running.Load(t, h)
 		testbed.RequireGenerationReplaced(t, f, h.Generation)
 	}
-	testRollingDeploy(t, f, nodes, 60,
+	testRollingDeploy(t, f, nodes, 30,
 		func(draining *testbed.Node) {
 			weights := map[string]int{}
 			for _, n := range nodes {
@@ -126,7 +126,7 @@ func TestTraefikLosesOnlySessionsThatOutlastARollingDeployInKubernetes(t *testin
 	r := &testbed.RunningTraefik{Process: testbed.StartTraefik(t, home, path)}
 	r.RequireRoutes(t, f, "/health")
 
-	testRollingDeploy(t, f, nodes, 60,
+	testRollingDeploy(t, f, nodes, 30,
 		func(n *testbed.Node) {
 			kubernetes.Apply(t, testbed.EndpointSlice(t, "chat", nodes, n))
 			requireNoNewSessionOn(t, f, n.Name, 3*len(nodes))
