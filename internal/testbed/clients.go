@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -59,6 +60,7 @@ type RunningClients struct {
 	*Process
 	Clients Clients
 	since   time.Time
+	ended   bool // they have, and their result is read
 }
 
 // Start starts the clients.
@@ -69,8 +71,14 @@ func (c Clients) Start(t *testing.T) *RunningClients {
 	settings, err := json.Marshal(c)
 	require.NoError(t, err)
 	since := time.Now()
-	p := start(t, "clients", nil, "node", Path("testdata", "socketio", "clients.js"), string(settings))
-	return &RunningClients{Process: p, Clients: c, since: since}
+	if strings.HasPrefix(c.URL, "https:") {
+		p := start(t, "clients", nil, "node", Path("testdata", "socketio", "clients.js"), string(settings))
+		return &RunningClients{Process: p, Clients: c, since: since}
+	}
+	r := &RunningClients{Clients: c, since: since}
+	r.Process = clientProcesses.take(t, func() bool { return r.ended && r.endRun(t) })
+	r.sendLine(t, c)
+	return r
 }
 
 // Run starts the clients and waits for their result.
@@ -134,6 +142,7 @@ func (r *RunningClients) Wait(t *testing.T) Result {
 	var o Result
 	line := r.Line(t)
 	require.NoError(t, json.Unmarshal([]byte(line), &o), "reading %q", line)
+	r.ended = o.Clients == r.Clients.Count
 	o.Of, o.took = r.Clients, time.Since(r.since)
 	t.Logf("%s: %s", t.Name(), o)
 	return o

@@ -47,16 +47,22 @@ type NodeStarter func(t *testing.T, names []string, flags ...string) []*Node
 
 // StartNodes starts one stock node, testdata/socketio/node.js, for each name
 // and returns them once all are up. The flags are those of node.js. The nodes share
-// one process, as each process costs more than most tests do with it: a test that ends
-// or stops nodes uses [StartKillableNodes].
+// one process, which other tests have after this one, as each process costs more than most
+// tests do with it: a test that ends or stops nodes uses [StartKillableNodes].
 func StartNodes(t *testing.T, names []string, flags ...string) []*Node {
 	t.Helper()
 	RequireNodeModules(t)
-	args := append([]string{"node", Path("testdata", "socketio", "node.js")}, flags...)
+	args := slices.Clone(flags)
 	for _, name := range names {
 		args = append(args, "--name", name)
 	}
-	p := start(t, "nodes "+strings.Join(names, " "), nil, args...)
+	var p *Process
+	if len(names) == 1 || slices.Contains(flags, "--redis") { // a Redis would keep its connections
+		p = start(t, "nodes "+strings.Join(names, " "), nil, append([]string{"node", Path("testdata", "socketio", "node.js")}, args...)...)
+	} else {
+		p = nodeProcesses.take(t, func() bool { return p.endRun(t) })
+		p.sendLine(t, args)
+	}
 	nodes := make([]*Node, len(names))
 	for i, name := range names {
 		nodes[i] = &Node{Name: name, Addr: "127.0.0.1", Process: p, shared: len(names) > 1}

@@ -27,17 +27,20 @@ func start(t *testing.T, name string, env []string, args ...string) *Process {
 func StartProcess(t *testing.T, options local.Options) *Process {
 	t.Helper()
 	p := &Process{Lines: make(chan string, 1000)}
-	options.OnLine = func(line string) {
-		select {
-		case p.Lines <- line:
-		default: // the test does not read them
-		}
-	}
+	options.OnLine = p.keepLine
 	var err error
 	p.Process, err = local.Start(options)
 	require.NoError(t, err)
 	endWithTest(t, p.Process)
 	return p
+}
+
+// keepLine keeps a line for [Process.Line].
+func (p *Process) keepLine(line string) {
+	select {
+	case p.Lines <- line:
+	default: // the test does not read them
+	}
 }
 
 // endWithTest ends a program when the test ends.

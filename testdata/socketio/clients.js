@@ -61,15 +61,18 @@
 // With "reconnect", a client that has lost its session connects again, after the
 // delay that Socket.IO chooses, and goes on, in mode "commands" with the current
 // command.
+//
+// rerun.js runs it several times in one process.
 
 const diagnostics = require("node:diagnostics_channel");
+const readline = require("node:readline");
 const { Client } = require("./client.js");
 const { Commands } = require("./commands.js");
 const { settings, result, fail } = require("./settings.js");
 
 // Both of the client's transports use node:http, which publishes its requests.
 // Nodes of Socket.IO 2 set a cookie of their own, named io.
-diagnostics.subscribe("http.client.request.start", ({ request }) => {
+function countReplies({ request }) {
   const own = (cookie) => cookie.startsWith("io=");
   const look = ({ headers }) => {
     result.replies++;
@@ -77,7 +80,7 @@ diagnostics.subscribe("http.client.request.start", ({ request }) => {
   };
   request.once("response", look);
   request.once("upgrade", look);
-});
+}
 
 // A barrier opens when all parties have arrived or failed.
 function barrier(parties) {
@@ -92,8 +95,10 @@ function barrier(parties) {
   };
 }
 
-async function main() {
-  const commands = new Commands();
+// run runs the clients, and returns the result as a line.
+async function run(lines) {
+  diagnostics.subscribe("http.client.request.start", countReplies);
+  const commands = new Commands(lines);
   const allConnected = barrier(settings.count);
   const allDone = barrier(settings.count);
   const clients = Array.from({ length: settings.count }, (_, index) => new Client(index));
@@ -115,7 +120,13 @@ async function main() {
   if (settings.mode) console.log(JSON.stringify({ ready: true, connected: result.connected }));
   await Promise.all([allDone.opened, ...lives]);
   for (const client of clients) client.leave();
-  process.stdout.write(`${JSON.stringify(result)}\n`, () => process.exit(0));
+  diagnostics.unsubscribe("http.client.request.start", countReplies);
+  return JSON.stringify(result);
 }
 
-main();
+if (require.main === module) {
+  const lines = readline.createInterface({ input: process.stdin }).on("close", () => process.exit(0));
+  run(lines).then((line) => process.stdout.write(`${line}\n`, () => process.exit(0)));
+}
+
+module.exports = { run };

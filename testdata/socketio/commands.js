@@ -1,10 +1,9 @@
 "use strict";
 
-const readline = require("node:readline");
 const { settings, result } = require("./settings.js");
 
-// Commands reads the lines that the program which started the clients writes to
-// standard input.
+// Commands reads the lines, events of an emitter, of the program which started the
+// clients.
 class Commands {
   steps = []; // in the order of their lines
   finished = false;
@@ -17,11 +16,8 @@ class Commands {
   rounds = 0; // that clients are at, in mode "continuous"
   resumed = undefined; // while they pause: a promise
 
-  constructor() {
-    readline
-      .createInterface({ input: process.stdin })
-      .on("line", (line) => this.receive(line))
-      .on("close", () => process.exit(0));
+  constructor(lines) {
+    lines.on("line", (line) => this.receive(line));
   }
 
   receive(line) {

@@ -28,6 +28,8 @@
 // them whose session was never here, "unknownSessions": requests answered with
 // "Session ID unknown", of 4 only}, and GET /page/ is a page for browsers: see page.js.
 //
+// rerunnodes.js starts nodes several times in one process.
+//
 // With --cluster, the nodes are workers of one process: see cluster.js.
 //
 // With --crash, GET /crash ends the node before it answers.
@@ -38,6 +40,7 @@
 // and so on.
 
 const cluster = require("node:cluster");
+const { once } = require("node:events");
 const { readFileSync } = require("node:fs");
 const http = require("node:http");
 const https = require("node:https");
@@ -212,9 +215,17 @@ async function create(name) {
   return { server, io };
 }
 
+const started = []; // nodes
+
 // start starts the node of a name and returns once it listens.
 async function start(name) {
-  const { server } = await create(name);
+  const { server, io } = await create(name);
+  const connections = new Set();
+  server.on("connection", (connection) => {
+    connections.add(connection);
+    connection.once("close", () => connections.delete(connection));
+  });
+  started.push({ server, io, connections });
   const at = flags.socket ? { path: flags.socket } : { port: number("port"), host: flags.host };
   await new Promise((listens) => server.listen(at, listens));
   console.log(JSON.stringify({ name, port: server.address().port }));
@@ -239,10 +250,24 @@ async function main() {
   for (const name of flags.name) await start(name);
 }
 
-// A worker shares its standard input with the primary, and ends with it.
-if (cluster.isWorker) process.on("disconnect", () => process.exit(0));
-else for (const event of ["end", "close", "error"]) process.stdin.on(event, () => process.exit(0));
-if (cluster.isPrimary) process.stdin.resume();
-for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => process.exit(0));
+// end ends the nodes as the end of their process would: their connections break.
+async function end() {
+  for (const { server, io, connections } of started) {
+    const closed = once(server, "close");
+    io.close();
+    for (const connection of connections) connection.destroy();
+    await closed;
+  }
+}
 
-main().catch(exit);
+if (require.main === module) {
+  // A worker shares its standard input with the primary, and ends with it.
+  if (cluster.isWorker) process.on("disconnect", () => process.exit(0));
+  else for (const event of ["end", "close", "error"]) process.stdin.on(event, () => process.exit(0));
+  if (cluster.isPrimary) process.stdin.resume();
+  for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => process.exit(0));
+
+  main().catch(exit);
+}
+
+module.exports = { main, end };
