@@ -17,10 +17,10 @@ import (
 // the way keep their memory until it ends.
 func serveOther(a *Affinity, w http.ResponseWriter, r *http.Request, query string) {
 	switch {
-	case strings.Contains(query, core.SIDParam):
-		serveSession(a, w, r, query)
 	case !strings.Contains(query, core.VersionParam):
 		a.next.ServeHTTP(w, r)
+	case strings.Contains(query, core.SIDParam):
+		serveSession(a, w, r, query)
 	case r.Header["Upgrade"] != nil:
 		unpin(a, r)
 		serveStripped(a, w, r)
