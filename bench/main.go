@@ -47,8 +47,8 @@ type options struct {
 
 func main() {
 	var o options
-	flag.IntVar(&o.rounds, "rounds", 7, "measure each system this many times")
-	flag.IntVar(&o.requests, "requests", 4000, "requests of a round, of each kind")
+	flag.IntVar(&o.rounds, "rounds", 21, "measure each system this many times")
+	flag.IntVar(&o.requests, "requests", 1400, "requests of a round, of each kind")
 	flag.IntVar(&o.clients, "clients", 8, "clients that send at a time")
 	flag.IntVar(&o.storm, "storm", 5000, "clients when all nodes restart")
 	flag.StringVar(&o.idle, "idle", "2000,5000", "numbers of idle sessions")

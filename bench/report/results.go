@@ -96,6 +96,18 @@ func middle(sorted []time.Duration) time.Duration {
 	return sorted[half]
 }
 
+// timesFloor returns how many times the CPU time of the floor the rounds took: the
+// median of what each took beside the same round of the floor, as the machine may be
+// slower in some rounds than in others.
+func (r Requests) timesFloor(floor Requests) float64 {
+	ratios := make([]float64, min(len(r.Rounds), len(floor.Rounds)))
+	for i := range ratios {
+		ratios[i] = float64(cpu(r.Rounds[i])) / float64(cpu(floor.Rounds[i]))
+	}
+	slices.Sort(ratios)
+	return ratios[len(ratios)/2]
+}
+
 // cpu returns the CPU time of a round.
 func cpu(r work.Round) time.Duration { return r.CPU }
 

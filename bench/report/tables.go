@@ -20,7 +20,7 @@ func (r Results) writeRequests(text *strings.Builder, kind string) {
 		taken := requests.spread(cpu)
 		relative := ""
 		if floor, ok := r.floorOf(requests); ok {
-			relative = ratio(taken.Median, floor.spread(cpu).Median)
+			relative = fmt.Sprintf("%.2f", requests.timesFloor(floor))
 		}
 		wall := requests.spread(func(r work.Round) time.Duration { return r.Wall }).Median
 		rows = append(rows, []string{
