@@ -114,7 +114,3 @@ func milliseconds(d time.Duration) string {
 }
 
 func kibibytes(n int) string { return fmt.Sprintf("%.1f", float64(n)/1024) }
-
-func ratio(a, b time.Duration) string {
-	return fmt.Sprintf("%.2f", float64(a)/float64(b))
-}
