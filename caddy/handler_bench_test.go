@@ -37,9 +37,7 @@ func BenchmarkHandlerPinned(b *testing.B) {
 		b.Helper()
 		b.ReportAllocs()
 		for b.Loop() {
-			ctx := context.WithValue(context.Background(), caddyhttp.VarsCtxKey, map[string]any{})
-			ctx = context.WithValue(ctx, caddy.ReplacerCtxKey, caddy.NewReplacer())
-			require.NoError(b, handler(w, httptest.NewRequestWithContext(ctx, http.MethodGet, "/socket.io/?"+query, http.NoBody)))
+			require.NoError(b, handler(w, newServerRequest(context.Background(), query)))
 		}
 	}
 	b.Run("affinity", func(b *testing.B) {
@@ -86,13 +84,17 @@ func BenchmarkHandlerHandshake(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				w.Body.Reset()
-				ctx := context.WithValue(context.Background(), caddyhttp.VarsCtxKey, map[string]any{})
-				ctx = context.WithValue(ctx, caddy.ReplacerCtxKey, caddy.NewReplacer())
-				ctx, cancel := context.WithCancel(ctx)
-				r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/socket.io/?EIO=4&transport=polling&t=PNGt4Ko", http.NoBody)
-				require.NoError(b, handler.ServeHTTP(w, r, next))
+				ctx, cancel := context.WithCancel(context.Background())
+				require.NoError(b, handler.ServeHTTP(w, newServerRequest(ctx, "EIO=4&transport=polling&t=PNGt4Ko"), next))
 				cancel()
 			}
 		})
 	}
+}
+
+// newServerRequest returns a request as Caddy's server gives it to handlers.
+func newServerRequest(ctx context.Context, query string) *http.Request {
+	ctx = context.WithValue(ctx, caddyhttp.VarsCtxKey, map[string]any{})
+	ctx = context.WithValue(ctx, caddy.ReplacerCtxKey, caddy.NewReplacer())
+	return httptest.NewRequestWithContext(ctx, http.MethodGet, "/socket.io/?"+query, http.NoBody)
 }

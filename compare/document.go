@@ -41,7 +41,7 @@ func (r *results) Table() string {
 		}
 		t.Add(line...)
 	}
-	return strings.TrimSuffix(t.String(), "\n")
+	return t.String()
 }
 
 func (o outcome) markdown() string {
@@ -61,7 +61,7 @@ func (r *results) Scenarios() string {
 	for _, s := range scenarios() {
 		t.Add(s.title, "`"+s.name+"`", s.says)
 	}
-	return strings.TrimSuffix(t.String(), "\n")
+	return t.String()
 }
 
 // Systems returns the table of the systems.
@@ -80,7 +80,7 @@ func (r *results) Systems() string {
 		}
 		t.Add(nameOf(s), "`"+s.Name+"`", r.Versions[s.Program], config)
 	}
-	return strings.TrimSuffix(t.String(), "\n")
+	return t.String()
 }
 
 // link returns a link of the document to a file of the project.
@@ -102,7 +102,7 @@ func (r *results) Missing() string {
 	for _, g := range list.joined() {
 		t.Add(g.key, listed(g.systems), g.scenarios())
 	}
-	return strings.TrimSuffix(t.String(), "\n")
+	return t.String()
 }
 
 // Failures returns the table of the first error of each cell that fails.
@@ -119,7 +119,7 @@ func (r *results) Failures() string {
 	for _, g := range list.joined() {
 		t.Add(g.key, listed(g.systems), g.scenarios())
 	}
-	return strings.TrimSuffix(t.String(), "\n")
+	return t.String()
 }
 
 // nameOf returns what a line of text calls a system.

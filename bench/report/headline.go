@@ -51,5 +51,5 @@ func (r Results) headline() string {
 		table.Add(requests.System, microseconds(requests.spread(cpu).Median)+" µs",
 			microseconds(handshake.spread(cpu).Median)+" µs", kibibytes(memory.Resident)+" KiB")
 	}
-	return table.String()
+	return table.String() + "\n"
 }

@@ -88,7 +88,7 @@ func (r Requests) spread(value func(work.Round) time.Duration) Spread {
 }
 
 // middle returns the median of a sorted list.
-func middle(sorted []time.Duration) time.Duration {
+func middle[T time.Duration | float64](sorted []T) T {
 	half := len(sorted) / 2
 	if len(sorted)%2 == 0 {
 		return (sorted[half-1] + sorted[half]) / 2
@@ -105,22 +105,11 @@ func (r Requests) timesFloor(floor Requests) float64 {
 		ratios[i] = float64(cpu(r.Rounds[i])) / float64(cpu(floor.Rounds[i]))
 	}
 	slices.Sort(ratios)
-	return ratios[len(ratios)/2]
+	return middle(ratios)
 }
 
 // cpu returns the CPU time of a round.
 func cpu(r work.Round) time.Duration { return r.CPU }
-
-// floorOf returns what the floor of a system took for the same kind of requests.
-func (r Results) floorOf(requests Requests) (Requests, bool) {
-	i := slices.IndexFunc(r.Requests, func(other Requests) bool {
-		return other.Kind == requests.Kind && other.System == requests.Floor
-	})
-	if i < 0 {
-		return Requests{}, false
-	}
-	return r.Requests[i], true
-}
 
 // memoryFloorOf returns what the floor of a system takes for the same sessions.
 func (r Results) memoryFloorOf(m Memory) (Memory, bool) {

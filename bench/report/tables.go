@@ -19,7 +19,7 @@ func (r Results) writeRequests(text *strings.Builder, kind string) {
 		}
 		taken := requests.spread(cpu)
 		relative := ""
-		if floor, ok := r.floorOf(requests); ok {
+		if floor, ok := find(r.Requests, kind, requests.Floor); ok {
 			relative = fmt.Sprintf("%.2f", requests.timesFloor(floor))
 		}
 		wall := requests.spread(func(r work.Round) time.Duration { return r.Wall }).Median
@@ -102,7 +102,7 @@ func writeTable(text *strings.Builder, heading string, head []string, rows [][]s
 	for _, row := range rows {
 		table.Add(row...)
 	}
-	fmt.Fprintf(text, "%s\n\n%s\n", heading, table)
+	fmt.Fprintf(text, "%s\n\n%s\n\n", heading, table)
 }
 
 func microseconds(d time.Duration) string {

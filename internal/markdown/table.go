@@ -6,20 +6,19 @@ import (
 	"strings"
 )
 
-// Table is a table in Markdown, with a line end after each row.
+// Table is a table in Markdown, with a line end between rows.
 type Table struct{ text strings.Builder }
 
 // NewTable returns a table with these columns and no rows.
 func NewTable(columns ...string) *Table {
 	t := new(Table)
-	t.Add(columns...)
-	fmt.Fprintf(&t.text, "|%s\n", strings.Repeat("---|", len(columns)))
+	fmt.Fprintf(&t.text, "| %s |\n|%s", strings.Join(columns, " | "), strings.Repeat("---|", len(columns)))
 	return t
 }
 
 // Add adds a row.
 func (t *Table) Add(cells ...string) {
-	fmt.Fprintf(&t.text, "| %s |\n", strings.Join(cells, " | "))
+	fmt.Fprintf(&t.text, "\n| %s |", strings.Join(cells, " | "))
 }
 
 // String returns the table.
